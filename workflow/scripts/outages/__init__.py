@@ -1,0 +1,1 @@
+"""What the stages share: small modules by subject that take plain values and know nothing of Snakemake."""
