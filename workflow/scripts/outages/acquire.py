@@ -1,0 +1,240 @@
+"""Getting the answers of a month into the store: by asking the source, or from what others recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from .client import Blocked, Client, Failed, Reply
+from .clock import HOUR, Label, labels, previous_month, utc
+from .errors import OutagesError
+from .ledger import ASKS, Plausibility, by_hour
+from .recorded import Recorded, read_recorded
+from .reporting import log, say
+from .shapes import Drift, communes, parse
+from .store import Answer, Store, Writer, digest
+
+DAY = 24 * HOUR
+_CHALLENGE = re.compile(r"captcha|cf-chl|just a moment|request rejected|access denied|incapsula", re.IGNORECASE)
+
+
+def request_body(label: Label) -> dict[str, int]:
+    """What GetPorFecha is asked: all four fields always, hour 0 included (a missing one would mean midnight)."""
+    return {"anho": label.fecha.year, "mes": label.fecha.month, "dia": label.fecha.day, "hora": label.hora}
+
+
+def decode(body: bytes) -> tuple[str, str]:
+    """(text, encoding): UTF-8 where the bytes are that, else cp1252, else latin-1, which decodes every byte."""
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            return body.decode(encoding), encoding
+        except UnicodeDecodeError:
+            continue
+    return body.decode("latin-1"), "latin-1"
+
+
+def usual_before(folder: Path, month: str, answers: list[Answer]) -> Plausibility:
+    """What is known about the usual number of communes: this month, and the last day of the month before."""
+    begin = utc(labels(month)[0])
+    before = [a for a in Store(folder, previous_month(month)).read() if utc(a.label) >= begin - DAY]
+    end = utc(labels(month)[-1]) + HOUR
+    return Plausibility.of([*before, *answers], begin - DAY, end)
+
+
+class Intake:
+    """Judges bodies and puts answers in the store; what cannot be an answer goes to quarantine and stops the job."""
+
+    def __init__(
+        self, writer: Writer, known: list[Answer], usual: Plausibility, source: str, quarantine: Path
+    ) -> None:
+        self._writer = writer
+        self._versions = {label: len(group) for label, group in by_hour(known).items()}
+        self._usual = usual
+        self._source = source
+        self._quarantine = quarantine
+        self.known = known
+
+    def accept(self, label: Label, body: bytes, origin: str | None = None, reply: Reply | None = None,
+               told: Recorded | None = None) -> str:
+        """Store one answer and return its outcome: observed, empty or implausible. Raises `Drift`."""
+        text, encoding = decode(body)
+        try:
+            _, rows = parse(text)
+        except Drift as drift:
+            raise self._set_aside(label, body, origin, drift) from drift
+        if not rows:
+            outcome = "empty"
+        else:
+            outcome = "observed" if self._usual.judge(label, communes(rows)) else "implausible"
+        self._put(
+            Answer(
+                fecha=label.fecha.isoformat(),
+                hora=label.hora,
+                source=self._source,
+                origin=origin,
+                asked_at=reply.asked_at if reply else told.asked_at if told else None,
+                answered_at=reply.answered_at if reply else told.answered_at if told else None,
+                status=reply.status if reply else None,
+                server_date=reply.server_date if reply else told.server_date if told else None,
+                ms=reply.ms if reply else None,
+                sha256=digest(body),
+                encoding=encoding,
+                body=text,
+                outcome=outcome,
+            )
+        )
+        return outcome
+
+    def attempt(self, label: Label, outcome: str, asked_at: str, status: int | None) -> None:
+        """Record that the hour was asked without success."""
+        fecha = label.fecha.isoformat()
+        answer = Answer(
+            fecha=fecha, hora=label.hora, source=self._source, asked_at=asked_at, status=status, outcome=outcome
+        )
+        self._put(answer)
+
+    def _put(self, answer: Answer) -> None:
+        answer.version = self._versions.get(answer.label, 0)
+        self._versions[answer.label] = answer.version + 1
+        self.known.append(answer)
+        self._writer.append(answer)
+
+    def _set_aside(self, label: Label, body: bytes, origin: str | None, drift: Drift) -> Drift:
+        self._quarantine.mkdir(parents=True, exist_ok=True)
+        kept = self._quarantine / f"{label}.{digest(body)[:12]}.body"
+        kept.write_bytes(body)
+        where = f"{origin}, hour {label}" if origin else f"hour {label}"
+        facts = {**drift.facts, "hour": str(label), "file": origin, "quarantine": str(kept)}
+        return Drift(drift.code, f"{where}: {drift.message}; the body is kept in {kept}", **facts)
+
+
+def import_recorded(intake: Intake, folder: Path, pattern: str, month: str) -> tuple[int, int]:
+    """Put the month's recorded answers that the store lacks into it: (new answers, answers read)."""
+    held = {(answer.label, answer.sha256) for answer in intake.known if answer.outcome != "failed"}
+    new = read = 0
+    for recorded in read_recorded(folder, pattern, month):
+        read += 1
+        key = (recorded.label, digest(recorded.body))
+        if key not in held:
+            held.add(key)
+            new += 1
+            intake.accept(recorded.label, recorded.body, origin=recorded.origin, told=recorded)
+    return new, read
+
+
+def recorded_before(folder: Path, pattern: str, month: str) -> Plausibility:
+    """The usual number of communes on the last day of the recorded month before (nothing when it was not recorded)."""
+    begin, seen = utc(labels(month)[0]), {}
+    for recorded in read_recorded(folder, pattern, previous_month(month)):
+        if utc(recorded.label) >= begin - DAY:
+            try:
+                seen[recorded.label] = communes(parse(decode(recorded.body)[0])[1])
+            except Drift:
+                log().warning("context_unreadable", file=recorded.origin)  # its own month says so as an error
+    return Plausibility({label: count for label, count in seen.items() if count})
+
+
+async def ask_hours(
+    client: Client, intake: Intake, writer: Writer, hours: list[Label], workers: int, judge: bool
+) -> list[Label]:
+    """Ask the hours, in order, several at once; returns those that failed.
+
+    Answers are on disk at most a second after they came. A drift or a block stops everything at once; a failed
+    hour does not keep the others from being asked. An implausible answer is asked again at once, up to 3 times.
+    """
+    queue = iter(hours)
+    failed: list[Label] = []
+    progress = Progress(len(hours))
+
+    async def work() -> None:
+        for label in queue:
+            asks = 0
+            while True:
+                try:
+                    reply = await client.ask("GetPorFecha", request_body(label))
+                except Failed as error:
+                    intake.attempt(label, "failed", str(error.facts["asked_at"]), _status(error))
+                    log().warning("hour_failed", hour=str(label), code=error.code, message=error.message)
+                    failed.append(label)
+                    break
+                except Blocked as error:
+                    intake.attempt(label, "blocked", str(error.facts["asked_at"]), _status(error))
+                    raise
+                asks += 1
+                outcome = _take(client, intake, label, reply)
+                if outcome != "implausible" or not judge or asks >= ASKS:
+                    break
+            progress.step()
+
+    async def keep() -> None:
+        while True:
+            await asyncio.sleep(0.5)
+            await asyncio.to_thread(writer.flush)
+
+    try:
+        async with asyncio.TaskGroup() as outer:
+            keeper = outer.create_task(keep())
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(workers, len(hours))):
+                    group.create_task(work())
+            keeper.cancel()
+    except BaseExceptionGroup as errors:
+        raise _first(errors) from errors
+    return failed
+
+
+def _take(client: Client, intake: Intake, label: Label, reply: Reply) -> str:
+    text, _ = decode(reply.body)
+    if text.lstrip().startswith("<") and _CHALLENGE.search(text):
+        client.block("the source answered with a challenge page")
+        intake.attempt(label, "blocked", reply.asked_at, reply.status)
+        raise Blocked("SOURCE_BLOCKED", f"hour {label}: the source answered with a challenge page: it blocks us")
+    try:
+        outcome = intake.accept(label, reply.body, reply=reply)
+    except Drift as drift:
+        client.disapprove(drift.code)
+        intake.attempt(label, "drift", reply.asked_at, reply.status)
+        raise
+    client.approve()
+    return outcome
+
+
+def _first(errors: BaseExceptionGroup) -> BaseException:
+    """The error that stopped the group: a coded one before any other."""
+    flat: list[BaseException] = []
+    for error in errors.exceptions:
+        flat += [_first(error)] if isinstance(error, BaseExceptionGroup) else [error]
+    return next((error for error in flat if isinstance(error, OutagesError)), flat[0])
+
+
+def _status(error: OutagesError) -> int | None:
+    status = error.facts.get("status")
+    return status if isinstance(status, int) else None
+
+
+class Progress:
+    """A line now and then for who watches: hours done, rate, time left."""
+
+    def __init__(self, total: int, now: Callable[[], float] = time.monotonic) -> None:
+        self._total, self._done, self._now = total, 0, now
+        self._began = self._told = now()
+
+    def step(self) -> None:
+        """One hour more is done."""
+        self._done += 1
+        moment = self._now()
+        if moment - self._told >= 10 or (self._done == self._total and moment - self._began >= 10):
+            rate = self._done / (moment - self._began)
+            left = (self._total - self._done) / rate
+            say(f"  {self._done} of {self._total} hours, {rate:.1f} a second, about {left / 60:.0f} min left")
+            self._told = moment
+
+
+def simulated(start: datetime) -> Callable[[], datetime]:
+    """A clock that starts at a given moment and runs on at the usual pace."""
+    began = time.monotonic()
+    return lambda: start + timedelta(seconds=time.monotonic() - began)

@@ -1,0 +1,186 @@
+"""The HTTP side of the source: one identified session, a rate, time limits, retries on named errors, the breaker."""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import math
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import stamina
+from aiolimiter import AsyncLimiter
+
+from . import breaker as breakers
+from .clock import iso
+from .errors import OutagesError
+
+#: A longer Retry-After is not waited for: the request fails now and is asked in a later run.
+LONGEST_RETRY_AFTER = 900.0
+_RETRIED = frozenset({429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True)
+class Manners:
+    """How the source is asked: base URL, contact told, requests a second (0 = no limit), at once, seconds, tries."""
+
+    url: str
+    contact: str
+    rate: float
+    concurrency: int
+    timeout: float
+    attempts: int
+    wait: float
+    wait_max: float
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back with status 200: the bytes, and the UTC times of asking and answering."""
+
+    body: bytes
+    status: int
+    server_date: str | None
+    asked_at: str
+    answered_at: str
+    ms: int
+
+
+class Failed(OutagesError):
+    """A request that brought no answer after all tries; `facts` hold status (or null), asked_at, reason."""
+
+
+class Blocked(OutagesError):
+    """The source refuses us (403 or a challenge page): nothing more may be asked."""
+
+
+class _Retry(Exception):  # noqa: N818  (it is a signal, not an error)
+    def __init__(self, reason: str, status: int | None = None, after: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.status, self.after = reason, status, after
+
+
+def _backoff(error: Exception) -> bool | float:
+    """Whether stamina tries again: by its own growing, jittered pauses, or after what the server named."""
+    if not isinstance(error, _Retry):
+        return False
+    if error.after is None:
+        return True
+    return error.after if error.after <= LONGEST_RETRY_AFTER else False
+
+
+class Client(AbstractAsyncContextManager["Client"]):
+    """One session with the source; `now` gives the UTC time that is written beside each answer."""
+
+    def __init__(self, manners: Manners, breaker: breakers.Breaker, now: Callable[[], datetime]) -> None:
+        self._manners = manners
+        self._breaker = breaker
+        self._now = now
+        self._limit = AsyncLimiter(1, 1 / manners.rate) if manners.rate else nullcontext()
+
+    async def __aenter__(self) -> Self:
+        """Open the session."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._manners.concurrency),
+            timeout=aiohttp.ClientTimeout(total=self._manners.timeout),
+            headers={
+                "User-Agent": f"chile-outages/0.1 (+{self._manners.contact})",
+                "Content-Type": "application/json; charset=UTF-8",
+                "Accept": "application/json",
+            },
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the session."""
+        await self._session.close()
+
+    async def ask(self, endpoint: str, body: dict[str, Any]) -> Reply:
+        """POST one question.
+
+        Connection errors, time-outs, 429 and 5xx are tried again with growing, jittered pauses or after the
+        server's Retry-After; another 4xx never. Raises `Failed` when no try brought an answer, `Blocked` on 403,
+        `BreakerOpen` when the breaker keeps requests back. The breaker learns of failures and blocks here; of
+        successes by `approve`, after the answer's shape has been checked.
+        """
+        asked_at = iso(self._now())
+        try:
+            async for attempt in stamina.retry_context(
+                on=_backoff,
+                attempts=self._manners.attempts,
+                timeout=None,
+                wait_initial=self._manners.wait,
+                wait_max=self._manners.wait_max,
+                wait_jitter=self._manners.wait,
+            ):
+                with attempt:
+                    return await self._once(endpoint, body)
+        except _Retry as error:
+            self._breaker.failure(error.reason)
+            facts = {"status": error.status, "asked_at": asked_at, "reason": error.reason}
+            raise Failed("SOURCE_FAILED", f"{endpoint} {body}: {error.reason}", **facts) from error
+        raise AssertionError("stamina ended without an answer or an error")
+
+    def approve(self) -> None:
+        """The answer had a known shape: failures in a row are over."""
+        self._breaker.success()
+
+    def disapprove(self, reason: str) -> None:
+        """The answer had no known shape: it counts as a failure."""
+        self._breaker.failure(reason)
+
+    def block(self, reason: str) -> None:
+        """The answer was a refusal in disguise: the breaker opens at once."""
+        self._breaker.failure(reason, block=True)
+
+    async def _once(self, endpoint: str, body: dict[str, Any]) -> Reply:
+        async with self._limit:
+            self._breaker.permit()
+            started, asked_at = asyncio.get_running_loop().time(), iso(self._now())
+            try:
+                async with self._session.post(f"{self._manners.url.rstrip('/')}/{endpoint}", json=body) as response:
+                    content = await response.read()
+            except TimeoutError as error:
+                raise _Retry(f"no answer within {self._manners.timeout:g} s") from error
+            except aiohttp.ClientError as error:
+                raise _Retry(f"connection: {type(error).__name__}: {error}") from error
+        if response.status == 403:
+            reason = "the source answered 403: it blocks us"
+            self._breaker.failure(reason, block=True)
+            raise Blocked("SOURCE_BLOCKED", f"{reason}; the breaker is open for 30 minutes", asked_at=asked_at, status=403)
+        if response.status in _RETRIED:
+            raise _Retry(f"status {response.status}", response.status, retry_after(response.headers.get("Retry-After")))
+        if response.status != 200:
+            self._breaker.failure(f"status {response.status}")
+            raise Failed(
+                "SOURCE_REFUSED",
+                f"{endpoint} {body}: status {response.status}, which is not asked again",
+                status=response.status,
+                asked_at=asked_at,
+                reason=f"status {response.status}",
+            )
+        took = asyncio.get_running_loop().time() - started
+        date_header = response.headers.get("Date")
+        return Reply(content, response.status, date_header, asked_at, iso(self._now()), math.ceil(took * 1000))
+
+
+def retry_after(header: str | None) -> float | None:
+    """Seconds to wait by a Retry-After header, given in seconds or as an HTTP date; None without a usable one."""
+    if header is None:
+        return None
+    if header.strip().isdigit():
+        return float(header)
+    try:
+        moment = email.utils.parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

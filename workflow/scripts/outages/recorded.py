@@ -1,0 +1,169 @@
+"""Answers that someone recorded: one JSON file per hour, the predecessor's year files, or bronze of someone else.
+
+Recorded answers of shape A are irreplaceable (the source no longer names the company), so an entry that cannot
+be read stops the import with its file and place; nothing is skipped in silence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from .clock import Label, exists, labels, local, month_of
+from .errors import OutagesError
+from .store import WITH_ROWS, read_lines
+
+_YEAR_FILE = re.compile(r"checkpoint_(\d{4})\.json\Z")
+_WHOLE_FILE = re.compile(r"dataset_.*\.json\Z")
+_BRONZE_FILE = re.compile(r"(\d{4}-\d{2})\.jsonl\.zst\Z")
+_DATES = ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%d/%m/%Y %H:%M")
+
+
+class Recorded(NamedTuple):
+    """One recorded answer: the hour asked for, where it stands, its bytes, and what the recorder tells."""
+
+    label: Label
+    origin: str
+    body: bytes
+    server_date: str | None = None
+    asked_at: str | None = None
+    answered_at: str | None = None
+
+
+class Entry(msgspec.Struct):
+    """One snapshot of a year file; its rows stay the bytes that the file holds."""
+
+    success: bool
+    fecha_consultada: str | dict[str, int] | None = None
+    hora_server: Any = None
+    hora_server_scraping: Any = None
+    data: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+class YearFile(msgspec.Struct):
+    """`checkpoint_{year}.json`; an entry that failed may be a mere string."""
+
+    data: list[Entry | str]
+
+
+class WholeFile(msgspec.Struct):
+    """`dataset_*.json`: year files by year."""
+
+    data_by_year: dict[str, YearFile]
+
+
+def files_of(folder: Path, pattern: str, month: str) -> list[Path]:
+    """The files that may hold answers of a local month, sorted; a missing folder is an error."""
+    if not folder.is_dir():
+        raise OutagesError("RECORDED_FOLDER", f"{folder}: no such folder (source.path)", file=str(folder))
+    hourly = {folder / hour_name(pattern, label) for label in labels(month)}
+    found = [path for path in hourly if path.exists()]
+    for path in folder.iterdir():
+        year, bronze = _YEAR_FILE.match(path.name), _BRONZE_FILE.match(path.name)
+        if (year and year[1] == month[:4]) or _WHOLE_FILE.match(path.name) or (bronze and bronze[1] == month):
+            found.append(path)
+    return sorted(found)
+
+
+def hour_name(pattern: str, label: Label) -> str:
+    """The file name of an hour by the pattern of the config, such as "{fecha}T{hora:02d}.json"."""
+    try:
+        return pattern.format(fecha=label.fecha, hora=label.hora)
+    except (KeyError, ValueError, IndexError) as error:
+        raise OutagesError(
+            "RECORDED_PATTERN", f"source.pattern '{pattern}' is not usable ({error}): it may name fecha and hora only"
+        ) from error
+
+
+def listing(folder: Path, pattern: str, month: str) -> str:
+    """Digest of the month's files by name, size and time: a new or changed file makes its month pending."""
+    told = [(path.name, (stat := path.stat()).st_size, stat.st_mtime_ns) for path in files_of(folder, pattern, month)]
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+
+def read_recorded(folder: Path, pattern: str, month: str) -> Iterator[Recorded]:
+    """Every recorded answer of a local month, file by file in their order, hours of hourly files in order."""
+    hourly = {folder / hour_name(pattern, label): label for label in labels(month)}
+    for path in files_of(folder, pattern, month):
+        if path in hourly:
+            yield Recorded(hourly[path], path.name, path.read_bytes())
+        elif _BRONZE_FILE.match(path.name):
+            yield from _bronze(path)
+        else:
+            yield from (answer for answer in _year_file(path) if month_of(answer.label) == month)
+
+
+def _bronze(path: Path) -> Iterator[Recorded]:
+    for line in read_lines(path):
+        if line.outcome in WITH_ROWS or line.outcome == "empty":
+            body = line.body.encode(line.encoding)
+            yield Recorded(line.label, path.name, body, line.server_date, line.asked_at, line.answered_at)
+
+
+def _year_file(path: Path) -> Iterator[Recorded]:
+    whole = bool(_WHOLE_FILE.match(path.name))
+    try:
+        content = path.read_bytes()
+        years = (
+            msgspec.json.decode(content, type=WholeFile).data_by_year
+            if whole
+            else {"": msgspec.json.decode(content, type=YearFile)}
+        )
+    except msgspec.MsgspecError as error:
+        raise OutagesError("RECORDED_FILE", f"{path.name} is no year file: {error}", file=path.name) from error
+    for year, file in years.items():
+        for number, entry in enumerate(file.data):
+            if isinstance(entry, str) or not entry.success:
+                continue
+            origin = f"{path.name}#{year}{'/' if year else ''}{number}"
+            server = entry.hora_server if entry.hora_server is not None else entry.hora_server_scraping
+            yield Recorded(
+                parse_label(entry.fecha_consultada, origin),
+                origin,
+                bytes(entry.data),
+                None if server is None else str(server),
+            )
+
+
+def parse_label(value: str | dict[str, int] | None, origin: str) -> Label:
+    """The hour asked for, as a year file writes it: `YYYY-MM-DD HH:MM[:SS]`, ISO, `dd/mm/yyyy HH:MM` or a dict.
+
+    Minutes are cut off; a local hour that never happened is an error.
+    """
+    label = None
+    if isinstance(value, dict) and {"anho", "mes", "dia", "hora"} <= value.keys():
+        try:
+            label = Label(date(value["anho"], value["mes"], value["dia"]), value["hora"])
+        except ValueError:
+            label = None
+    elif isinstance(value, str):
+        moment = _moment(value.strip())
+        label = Label(moment.date(), moment.hour) if moment else None
+    if label is None or not 0 <= label.hora <= 23 or not exists(label):
+        raise OutagesError(
+            "RECORDED_HOUR",
+            f"{origin}, field fecha_consultada: {value!r} is no local hour that happened",
+            file=origin,
+            field="fecha_consultada",
+        )
+    return label
+
+
+def _moment(text: str) -> datetime | None:
+    for form in _DATES:
+        try:
+            return datetime.strptime(text, form)
+        except ValueError:
+            continue
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    # A text with a zone is a moment, and its local hour is meant; one without is the local hour itself.
+    return local(moment).replace(tzinfo=None) if moment.tzinfo else moment
