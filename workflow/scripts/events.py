@@ -1,0 +1,50 @@
+"""Stage 5: observations of all months in; events with their high-water marks out, in Parquet and in the warehouse.
+
+Unit: customers (high-water mark of an event) and customer-hours. Definitions: docs/methodology.md.
+"""
+
+import os
+from pathlib import Path
+
+from outages import events as build
+from outages.files import read_json, write_parquet
+from outages.loading import heal, replace_events
+from outages.reporting import log, run, say
+from outages.store import refuse_mixed
+from outages.warehouse import opened
+
+
+def events(
+    silver: list[Path],
+    states: list[Path],
+    receipts: list[Path],
+    loaded: list[Path],
+    golden: Path,
+    open_customers: int,
+    close_snapshots: int,
+    max_gap_hours: int,
+    cluster: str,
+    database_url: str | None,
+) -> None:
+    """Write golden_interrupciones.parquet and replace fact_interrupciones by the same rows.
+
+    Months that the database lacks, or holds from other files than the receipts name, are loaded first.
+    """
+    told = [read_json(path) for path in receipts]
+    refuse_mixed({source for receipt in told for source in receipt["sources"]}, str(silver[0].parent))
+    hours = build.timeline(
+        [(path, receipt["step_hours"]) for path, receipt in zip(states, told, strict=True)], max_gap_hours
+    )
+    found = build.events(silver, hours, open_customers, close_snapshots)
+    write_parquet(found, golden)
+    with opened(database_url, Path(cluster)) as conn:
+        healed = heal(conn, told, silver[0].parent)
+        if healed:
+            log().warning("months_loaded_again", code="WAREHOUSE_STALE", months=healed)
+            say(f"  the database lacked {', '.join(healed)}: loaded again from silver")
+        rows = replace_events(conn, golden)
+    log().info("events", rows=rows)
+
+
+if "snakemake" in globals():
+    run(events, snakemake, database_url=os.environ.get("DATABASE_URL"))

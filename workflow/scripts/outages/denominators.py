@@ -1,0 +1,109 @@
+"""Customers per region and month: which value counts for a month, and how it is known."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from .clock import parse_month
+from .errors import OutagesError
+
+#: Code of the line that holds the whole country's customers.
+COUNTRY = "CL"
+
+
+class Asked(msgspec.Struct):
+    """One line of `answers/customers.jsonl`: what the source told of a region in a calendar month of running."""
+
+    mes: str
+    codigo_region: str
+    clientes: int
+    source: str
+    asked_at: str
+
+
+@dataclass(frozen=True)
+class Value:
+    """Customers of a region in a month, with where they come from."""
+
+    mes: str
+    codigo_region: str
+    clientes: int
+    fuente: str
+    official: bool
+
+
+def read_asked(path: Path) -> list[Asked]:
+    """The lines of the store's customers file; empty without one. A last line that a crash tore is left out."""
+    if not path.exists():
+        return []
+    decoder = msgspec.json.Decoder(Asked)
+    *lines, _torn = path.read_bytes().split(b"\n")
+    try:
+        return [decoder.decode(line) for line in lines]
+    except msgspec.MsgspecError as error:
+        raise OutagesError("CUSTOMERS_STORE", f"{path} is damaged: {error}", file=str(path)) from error
+
+
+def read_official(path: Path, regions: Iterable[str]) -> list[Value]:
+    """The configured table of official values: mes, codigo_region (2 digits, or CL), clientes, fuente."""
+    known, values = {*regions, COUNTRY}, []
+    with path.open(encoding="utf-8", newline="") as opened:
+        for number, row in enumerate(csv.DictReader(opened), start=2):
+            try:
+                parse_month(row["mes"])
+                value = Value(row["mes"], row["codigo_region"], int(row["clientes"]), row["fuente"].strip(), True)
+            except (KeyError, TypeError, ValueError, AttributeError, OutagesError) as error:
+                raise OutagesError("CUSTOMERS_TABLE", f"{path}, line {number}: {error}", file=str(path), row=number) from error
+            if value.codigo_region not in known or value.clientes <= 0 or not value.fuente:
+                raise OutagesError(
+                    "CUSTOMERS_TABLE",
+                    f"{path}, line {number}: an unknown region, no customers or no source: {row}",
+                    file=str(path),
+                    row=number,
+                )
+            values.append(value)
+    return values
+
+
+def nearest(month: str, known: Iterable[str]) -> str | None:
+    """The known month nearest to a month, the earlier of two as near; None without any."""
+    year, number = parse_month(month)
+
+    def distance(other: str) -> tuple[int, str]:
+        y, n = parse_month(other)
+        return abs((y - year) * 12 + n - number), other
+
+    return min(known, key=distance, default=None)
+
+
+def table(months: Iterable[str], regions: dict[str, str], values: list[Value]) -> list[dict[str, object]]:
+    """One row per month and region (and country): mes, codigo_region, nombre_region, clientes, estado, mes_valor, fuente.
+
+    `estado`: official (of that very month), own (asked in that month), carried (the nearest known month's), none.
+    """
+    by_region: dict[str, dict[str, Value]] = {code: {} for code in regions}
+    for value in sorted(values, key=lambda one: one.official):
+        by_region[value.codigo_region][value.mes] = value
+    rows: list[dict[str, object]] = []
+    for month in months:
+        for code, name in regions.items():
+            known = by_region[code]
+            chosen = known[near] if (near := nearest(month, known)) else None
+            state = "none" if chosen is None else "carried" if near != month else "official" if chosen.official else "own"
+            rows.append(
+                {
+                    "mes": month,
+                    "codigo_region": code,
+                    "nombre_region": name,
+                    "clientes": chosen.clientes if chosen else None,
+                    "estado": state,
+                    "mes_valor": near,
+                    "fuente": chosen.fuente if chosen else None,
+                }
+            )
+    return rows

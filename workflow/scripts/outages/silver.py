@@ -1,0 +1,292 @@
+"""From the answers of one month to observations and the state of each hour.
+
+Definitions: docs/methodology.md. Rows of one answer with the same commune, company and start date are summed
+(equal rows are separate outages); every source row is accounted for in the receipt.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+
+from .clock import HOUR, Label, labels, step_hours, utc
+from .errors import OutagesError
+from .ledger import asked_order, by_hour, is_final
+from .names import Names
+from .shapes import Drift, parse
+from .store import WITH_ROWS, Answer
+
+KEY = ["hora_utc", "codigo_comuna", "nombre_empresa", "fecha_inicio", "formato"]
+FLAGS = ["imputado", "geo_desconocida", "empresa_desconocida", "fecha_sustituida", "recortado", "fantasma"]
+HOURS_SCHEMA = {
+    "hora_utc": pl.Datetime("us", "UTC"), "fecha": pl.Date, "hora": pl.Int8, "estado": pl.String, "motivo": pl.String,
+    "formato": pl.String, "filas": pl.Int64, "clientes": pl.Int64, "revisiones": pl.Int32,
+}  # fmt: skip
+_ROW_SCHEMA = {
+    "at": pl.Int32, "region": pl.String, "comuna": pl.String, "empresa": pl.String, "clientes": pl.Int64,
+    "inicio": pl.String, "dia": pl.Int64, "mes": pl.Int64, "anho": pl.Int64, "formato": pl.String,
+}  # fmt: skip
+
+
+@dataclass
+class Reading:
+    """The answers of a month, parsed: what counts for each hour, and the rows that do not count."""
+
+    winners: list[tuple[Label, str, list[Any]]] = field(default_factory=list)
+    known: dict[Label, list[Answer]] = field(default_factory=dict)
+    read: int = 0
+    superseded: int = 0
+    implausible: int = 0
+    revisions: dict[Label, int] = field(default_factory=dict)
+
+
+def read_answers(answers: Sequence[Answer], accept_implausible: bool) -> Reading:
+    """Choose for each hour the answer that counts: shape A before B, within a shape the last asked, whole.
+
+    An answer that has no known shape raises `Drift` with its file and hour.
+    """
+    reading = Reading(known=by_hour(answers))
+    for label, group in sorted(reading.known.items()):
+        usable: list[tuple[tuple[bool, tuple[str, int]], str, list[Any], str]] = []
+        for answer in group:
+            if answer.outcome not in WITH_ROWS:
+                continue
+            try:
+                shape, rows = parse(answer.body)
+            except Drift as drift:
+                where = f"{answer.origin or answer.source}, hour {label}"
+                raise Drift(drift.code, f"{where}: {drift.message}", **{**drift.facts, "hour": str(label)}) from drift
+            reading.read += len(rows)
+            if answer.outcome == "implausible" and not accept_implausible:
+                reading.implausible += len(rows)
+            elif shape:
+                usable.append(((shape == "A", asked_order(answer)), shape, rows, answer.sha256))
+        if usable:
+            usable.sort(key=lambda candidate: candidate[0])
+            reading.superseded += sum(len(rows) for _, _, rows, _ in usable[:-1])
+            reading.revisions[label] = len({sha for *_, sha in usable}) - 1
+            reading.winners.append((label, usable[-1][1], usable[-1][2]))
+    return reading
+
+
+def source_rows(reading: Reading) -> pl.DataFrame:
+    """The rows of the answers that count, as a frame of the source's texts; `at` numbers the winners."""
+    frames = []
+    for at, (_, shape, rows) in enumerate(reading.winners):
+        columns: dict[str, Any] = {
+            "at": [at] * len(rows),
+            "region": [row.NOMBRE_REGION for row in rows],
+            "comuna": [row.NOMBRE_COMUNA for row in rows],
+            "clientes": [_customers(row.CLIENTES_AFECTADOS) for row in rows],
+            "formato": [shape] * len(rows),
+        }
+        if shape == "A":
+            columns["empresa"] = [row.NOMBRE_EMPRESA for row in rows]
+            columns["inicio"] = [row.FECHA_INT_STR for row in rows]
+            columns["dia"] = [row.DIA_INT for row in rows]
+            columns["mes"] = [row.MES_INT for row in rows]
+            columns["anho"] = [row.ANHO_INT for row in rows]
+        else:
+            nothing = [None] * len(rows)
+            columns |= dict.fromkeys(("empresa", "inicio", "dia", "mes", "anho"), nothing)
+        frames.append(pl.DataFrame(columns, schema_overrides=_ROW_SCHEMA).select(list(_ROW_SCHEMA)))
+    return pl.concat(frames) if frames else pl.DataFrame(schema=_ROW_SCHEMA)
+
+
+def _customers(value: int | str | None) -> int | None:
+    if isinstance(value, str):
+        return int(value) if value else None
+    return value
+
+
+def observe(
+    reading: Reading, names: Names, caps: dict[str, int | None], ghost_days: int
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """(observations, counts): names resolved, hard rules of imputation applied, rows summed, capped, ghosts flagged.
+
+    `caps` gives the customers of each region (2-digit code) that month, or None where nothing is known. The
+    counts are of source rows for imputations and of observations for `capped` and `ghosts`.
+    """
+    rows = source_rows(reading)
+    hours = pl.DataFrame(
+        {
+            "at": range(len(reading.winners)),
+            "hora_utc": [utc(label) for label, *_ in reading.winners],
+            "fecha": [label.fecha for label, *_ in reading.winners],
+            "hora": [label.hora for label, *_ in reading.winners],
+        },
+        schema={"at": pl.Int32, "hora_utc": pl.Datetime("us", "UTC"), "fecha": pl.Date, "hora": pl.Int8},
+    )
+    places = _table(rows, ["region", "comuna"], "codigo_comuna", lambda pair: names.place(*pair))
+    companies = _table(rows, ["empresa"], "nombre_empresa", lambda one: names.company(one[0]))
+    starts = _table(rows, ["inicio"], "fecha_inicio", lambda one: parse_start(one[0]), pl.Date)
+    rows = (
+        rows.join(hours, on="at", how="left")
+        .join(places, on=["region", "comuna"], how="left", nulls_equal=True)
+        .join(companies, on="empresa", how="left", nulls_equal=True)
+        .join(starts, on="inicio", how="left", nulls_equal=True)
+    )
+    is_a = pl.col("formato") == "A"
+    no_start = is_a & (pl.col("fecha_inicio").is_null() | (pl.col("fecha_inicio") > pl.col("fecha")))
+    told = pl.concat_str(["anho", "mes", "dia"], separator="-")
+    meant = pl.col("fecha_inicio").dt.strftime("%-Y-%-m-%-d")
+    rows = rows.with_columns(
+        imputado=pl.col("clientes").is_null(),
+        geo_desconocida=pl.col("codigo_comuna").str.ends_with("000"),
+        empresa_desconocida=is_a & (pl.col("nombre_empresa") == "UNKNOWN"),
+        fecha_sustituida=no_start,
+        discordante=(is_a & (told != meant)).fill_null(False),
+    ).with_columns(
+        clientes=pl.col("clientes").fill_null(0),
+        fecha_inicio=pl.when(no_start).then("fecha").otherwise("fecha_inicio"),
+    )
+    counts = {
+        "imputado": int(rows["imputado"].sum()),
+        "geo_desconocida": int(rows["geo_desconocida"].sum()),
+        "empresa_desconocida": int(rows["empresa_desconocida"].sum()),
+        "empresa_no_publicada": int((rows["formato"] == "B").sum()),
+        "fecha_sustituida": int(rows["fecha_sustituida"].sum()),
+        "fecha_discordante": int(rows["discordante"].sum()),
+        "unresolved_places": _unresolved(rows, "geo_desconocida", ["region", "comuna"]),
+        "unresolved_companies": _unresolved(rows, "empresa_desconocida", ["empresa"]),
+        "reported": int(rows["clientes"].sum()),
+    }
+    observations = _capped(_summed(rows), names, caps, ghost_days)
+    counts |= {"capped": int(observations["recortado"].sum()), "ghosts": int(observations["fantasma"].sum())}
+    return observations, counts
+
+
+def _table(rows: pl.DataFrame, keys: list[str], name: str, resolve: Any, kind: Any = pl.String) -> pl.DataFrame:
+    """Each distinct spelling once, with what it resolves to."""
+    distinct = rows.select(keys).unique()
+    return distinct.with_columns(pl.Series(name, [resolve(pair) for pair in distinct.iter_rows()], dtype=kind))
+
+
+def _unresolved(rows: pl.DataFrame, flag: str, keys: list[str]) -> list[dict[str, Any]]:
+    found = rows.filter(pl.col(flag)).group_by(keys).agg(filas=pl.len())
+    return found.sort([*keys, "filas"], nulls_last=False).to_dicts()
+
+
+def _summed(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.group_by([*KEY, "fecha", "hora"]).agg(
+        clientes_reportados=pl.col("clientes").sum(),
+        filas=pl.len().cast(pl.Int64),
+        imputado=pl.col("imputado").any(),
+        geo_desconocida=pl.col("geo_desconocida").any(),
+        empresa_desconocida=pl.col("empresa_desconocida").any(),
+        fecha_sustituida=pl.col("fecha_sustituida").any(),
+    )
+
+
+def _capped(observations: pl.DataFrame, names: Names, caps: dict[str, int | None], ghost_days: int) -> pl.DataFrame:
+    codes = observations.select("codigo_comuna").unique()
+    places = codes.with_columns(
+        nombre_region=pl.Series([names.region_name(code) for code in codes["codigo_comuna"]], dtype=pl.String),
+        nombre_comuna=pl.Series([names.commune_name(code) for code in codes["codigo_comuna"]], dtype=pl.String),
+        cap=pl.Series([caps.get(code[:2]) for code in codes["codigo_comuna"]], dtype=pl.Int64),
+    )
+    reported = pl.col("clientes_reportados")
+    age = (pl.col("fecha") - pl.col("fecha_inicio")).dt.total_days().cast(pl.Int32)
+    return (
+        observations.join(places, on="codigo_comuna", how="left")
+        .with_columns(
+            recortado=(reported > pl.col("cap")).fill_null(False),
+            clientes_afectados=pl.min_horizontal(reported, "cap"),
+            antiguedad_dias=age,
+            fantasma=(age > ghost_days).fill_null(False),
+        )
+        .select(
+            *KEY, "fecha", "hora", "nombre_region", "nombre_comuna", "clientes_afectados", "clientes_reportados",
+            "filas", "antiguedad_dias", *FLAGS,
+        )
+        .sort(KEY)
+    )  # fmt: skip
+
+
+def parse_start(text: str | None) -> date | None:
+    """The day of "29/1/2025" (day/month/year, not padded); None when there is none to read."""
+    parts = (text or "").strip().split("/")
+    if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
+        return None
+    try:
+        return date(int(parts[2]), int(parts[1]), int(parts[0]))
+    except ValueError:
+        return None
+
+
+def hour_states(
+    month: str, reading: Reading, observations: pl.DataFrame, hours: Sequence[int] | str, through: datetime
+) -> pl.DataFrame:
+    """One row per existing label of the month: observed, gap or unasked, with the reason where it is not observed."""
+    sums = {
+        at: (rows, customers)
+        for at, rows, customers in observations.group_by("hora_utc")
+        .agg(pl.col("filas").sum(), pl.col("clientes_afectados").sum())
+        .iter_rows()
+    }
+    shapes = {label: shape for label, shape, _ in reading.winners}
+    table = []
+    for label in labels(month):
+        known, begin = reading.known.get(label, []), utc(label)
+        asked_for = hours == "all" or label.hora in hours
+        row: dict[str, Any] = {"hora_utc": begin, "fecha": label.fecha, "hora": label.hora, "formato": None}
+        row |= {"filas": None, "clientes": None, "revisiones": reading.revisions.get(label, 0)}
+        if label in shapes:
+            filas, clientes = sums[begin]
+            motive = "" if asked_for else "not in pattern"
+            row |= {"estado": "observed", "motivo": motive, "formato": shapes[label]}
+            row |= {"filas": filas, "clientes": clientes}
+        elif known and is_final(label, known):
+            row |= {"estado": "gap", "motivo": Counter(answer.outcome for answer in known).most_common(1)[0][0]}
+        elif known:
+            row |= {"estado": "unasked", "motivo": "to be asked again"}
+        elif not asked_for:
+            row |= {"estado": "unasked", "motivo": "not in pattern"}
+        else:
+            row |= {"estado": "unasked", "motivo": "not yet" if begin + HOUR > through else "not asked"}
+        table.append(row)
+    return pl.DataFrame(table, schema=HOURS_SCHEMA)
+
+
+def reconcile(
+    month: str, reading: Reading, observations: pl.DataFrame, states: pl.DataFrame, counts: dict[str, Any],
+    hours: Sequence[int] | str, through: str,
+) -> dict[str, Any]:  # fmt: skip
+    """The month's receipt. Raises CONSERVATION when a source row or a reported customer is unaccounted for."""
+    summed = int(observations["filas"].sum())
+    rows = {
+        "read": reading.read,
+        "summed": summed,
+        "superseded": reading.superseded,
+        "implausible": reading.implausible,
+    }
+    if rows["read"] != summed + rows["superseded"] + rows["implausible"]:
+        raise OutagesError("CONSERVATION", f"{month}: source rows do not add up: {rows}", month=month, **rows)
+    reported = int(observations["clientes_reportados"].sum())
+    if reported != counts["reported"]:
+        raise OutagesError(
+            "CONSERVATION", f"{month}: {counts['reported']} customers were reported, {reported} are in silver", month=month
+        )
+    answers = [answer for group in reading.known.values() for answer in group]
+    in_pattern = states.filter(pl.col("motivo") != "not in pattern")
+    observed = int((in_pattern["estado"] == "observed").sum())
+    return {
+        "month": month,
+        "pattern": hours if isinstance(hours, str) else list(hours),
+        "step_hours": step_hours(hours),
+        "through": through,
+        "sources": sorted({answer.source for answer in answers}),
+        "answers": dict(sorted(Counter(answer.outcome for answer in answers).items())),
+        "rows": rows,
+        "observations": observations.height,
+        "counts": counts,
+        "hours": {state: int((in_pattern["estado"] == state).sum()) for state in ("observed", "gap", "unasked")},
+        "coverage": observed / in_pattern.height if in_pattern.height else None,
+        "shapes": dict(sorted(Counter(shape for _, shape, _ in reading.winners).items())),
+        "revisions": int(states["revisiones"].sum()),
+    }
