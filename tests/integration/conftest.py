@@ -1,0 +1,117 @@
+"""Real servers for the integration tests: an embedded PostgreSQL for the session, a database of its own for each test.
+
+Folders lie outside of pytest's tmp_path, which is 0700: as root the server runs as another user.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from outages.postgres import Embedded, database
+from outages.warehouse import migrate, sync_dimensions
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+RESOURCES = REPOSITORY / "resources"
+
+
+def _reachable() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="outages-test-"))
+    folder.chmod(0o711)
+    return folder
+
+
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """An empty folder that every user may walk into."""
+    folder = _reachable()
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def pristine() -> Iterator[Path]:
+    """A cluster fresh from initdb and stopped, to be copied: half a second saved each time."""
+    folder = _reachable()
+    with Embedded(folder / "postgres").running():
+        pass
+    yield folder / "postgres"
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def new_embedded(pristine: Path) -> Callable[[Path], Embedded]:
+    """Make an embedded PostgreSQL in a folder, its cluster copied from the pristine one."""
+
+    def make(directory: Path) -> Embedded:
+        directory.mkdir(parents=True)
+        subprocess.run(["cp", "-a", pristine / "data", directory / "data"], check=True)
+        return Embedded(directory)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def embedded(pristine: Path) -> Iterator[Embedded]:
+    """The session's running server."""
+    with Embedded(pristine).running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def template(embedded: Embedded) -> str:
+    """Name of a database with schema and dimensions, to be copied by each test."""
+    _create(embedded.url, "template_warehouse", "template0")
+    with database(_of(embedded.url, "template_warehouse"), Path()) as conn:
+        migrate(conn)
+        sync_dimensions(conn, RESOURCES)
+    return "template_warehouse"
+
+
+@pytest.fixture
+def empty_url(embedded: Embedded) -> Iterator[str]:
+    """URL of an empty database, dropped after the test."""
+    yield from _fresh(embedded.url, "template0")
+
+
+@pytest.fixture
+def warehouse_url(embedded: Embedded, template: str) -> Iterator[str]:
+    """URL of a database with schema and dimensions and no facts, dropped after the test."""
+    yield from _fresh(embedded.url, template)
+
+
+@pytest.fixture
+def second_url(embedded: Embedded, template: str) -> Iterator[str]:
+    """URL of another one, to compare with."""
+    yield from _fresh(embedded.url, template)
+
+
+@pytest.fixture
+def warehouse(warehouse_url: str) -> Iterator[psycopg.Connection]:
+    """A connection to such a database."""
+    with database(warehouse_url, Path()) as conn:
+        yield conn
+
+
+def _of(url: str, name: str) -> str:
+    return url.replace("@/outages?", f"@/{name}?")
+
+
+def _create(url: str, name: str, template: str) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy".encode())
+
+
+def _fresh(url: str, template: str) -> Iterator[str]:
+    name = f"test_{os.getpid()}_{uuid.uuid4().hex[:12]}"
+    _create(url, name, template)
+    yield _of(url, name)
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

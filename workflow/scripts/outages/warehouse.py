@@ -1,0 +1,211 @@
+"""The warehouse's schema: numbered migrations, dimensions, and digests that tell two warehouses apart.
+
+The tables are explained in workflow/migrations/; loading.py fills the facts.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from .errors import OutagesError
+from .postgres import database
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+OLDEST_SERVER = 15  # UNIQUE NULLS NOT DISTINCT, views with the rights of the reader
+UNKNOWN = "UNKNOWN"
+
+#: Every table, with the columns that its digest leaves out: the time of publishing is no data.
+TABLES = {
+    "schema_migrations": "",
+    "dim_geografia": "",
+    "dim_empresa": "",
+    "dim_tiempo": "",
+    "fact_interrupciones": "",
+    "observaciones": "",
+    "cobertura": "",
+    "cargas": "",
+    "cargas_eventos": "",
+    "dashboard_stats": "updated_at",
+}
+
+
+class Lock(NamedTuple):
+    """An advisory lock of the database, held to the end of the transaction: family and number."""
+
+    family: int
+    number: int
+
+
+#: "out" in ASCII, so as not to meet the locks of others in a shared database; then one family a purpose.
+_FAMILY = 0x6F757400
+SCHEMA = Lock(_FAMILY, 0)
+DIMENSIONS = Lock(_FAMILY, 1)
+PARTITIONS = Lock(_FAMILY, 2)
+EVENTS = Lock(_FAMILY, 3)
+
+
+def month_lock(mes: int) -> Lock:
+    """The lock of one month's load."""
+    return Lock(_FAMILY + 1, mes)
+
+
+@contextmanager
+def transaction(conn: Connection, lock: Lock) -> Iterator[None]:
+    """A transaction of its own that waits for `lock`, never a savepoint inside another one."""
+    from psycopg.pq import TransactionStatus
+
+    if conn.info.transaction_status != TransactionStatus.IDLE:
+        raise ValueError("the connection is inside a transaction already")
+    with conn.transaction():
+        conn.execute("SET LOCAL statement_timeout = 0")  # hosted databases cut long loads off
+        conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", lock)
+        yield
+
+
+class Migration(NamedTuple):
+    """One numbered SQL file."""
+
+    version: int
+    name: str
+    sql: bytes
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the text; line ends do not count."""
+        return hashlib.sha256(self.sql).hexdigest()
+
+
+def read_migrations(folder: Path) -> list[Migration]:
+    """The numbered files of a folder in their order: 1, 2, 3 and so on, none missing, none twice."""
+    found = []
+    for path in sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql")):
+        version, _, name = path.stem.partition("_")
+        found.append(Migration(int(version), name, path.read_bytes().replace(b"\r\n", b"\n")))
+    versions = [migration.version for migration in found]
+    if not found or versions != list(range(1, len(found) + 1)):
+        raise OutagesError("MIGRATION_FILES", f"{folder} does not hold migrations 1, 2, 3, ...", versions=versions)
+    return found
+
+
+def migrate(conn: Connection, folder: Path = MIGRATIONS) -> list[int]:
+    """Bring the schema up to date, each step in a transaction of its own; the versions applied now."""
+    if conn.info.server_version // 10000 < OLDEST_SERVER:
+        message = f"The database is PostgreSQL {conn.info.server_version // 10000}; {OLDEST_SERVER} or newer is needed."
+        raise OutagesError("DATABASE_TOO_OLD", message)
+    files = read_migrations(folder)
+    done: list[int] = []
+    while True:
+        with transaction(conn, SCHEMA):
+            exists = conn.execute("SELECT to_regclass('schema_migrations') IS NOT NULL").fetchone()
+            if exists == (False,):
+                conn.execute(
+                    "CREATE TABLE schema_migrations ("
+                    "version integer PRIMARY KEY, name text NOT NULL, sha256 char(64) NOT NULL)"
+                )
+            applied: dict[int, str] = dict(conn.execute("SELECT version, sha256 FROM schema_migrations").fetchall())
+            _refuse_foreign(applied, files)
+            pending = [migration for migration in files if migration.version not in applied]
+            if not pending:
+                return done
+            conn.execute(pending[0].sql)
+            conn.execute(
+                "INSERT INTO schema_migrations VALUES (%s, %s, %s)",
+                (pending[0].version, pending[0].name, pending[0].sha256),
+            )
+        done.append(pending[0].version)
+
+
+def _refuse_foreign(applied: dict[int, str], files: list[Migration]) -> None:
+    """A database that another text of the migrations made is not touched."""
+    newest = max(applied, default=0)
+    if newest > files[-1].version:
+        message = (
+            f"The database has migration {newest}, this code knows {files[-1].version}: use the newer code, "
+            "or for the embedded database remove its folder and run again."
+        )
+        raise OutagesError("MIGRATION_AHEAD", message, database=newest, code_knows=files[-1].version)
+    for migration in files:
+        if applied.get(migration.version, migration.sha256) != migration.sha256:
+            message = (
+                f"Migration {migration.version:04d}_{migration.name}.sql is not the text that was applied: restore it "
+                "and add a new one; an embedded database may also be removed and built again."
+            )
+            raise OutagesError("MIGRATION_CHANGED", message, version=migration.version)
+
+
+def sync_dimensions(conn: Connection, resources: Path) -> None:
+    """Bring places and companies in line with resources/*.csv. Rows are added or renamed, never removed."""
+    regions = {row["codigo_region"]: row["nombre_region"] for row in _rows(resources / "regions.csv")}
+    regions.setdefault("00", UNKNOWN)
+    places = [(f"{region}000", UNKNOWN, region, name, UNKNOWN) for region, name in regions.items()]
+    for row in _rows(resources / "communes.csv"):
+        region = row["codigo_region"]
+        places.append((row["codigo_comuna"], row["nombre_comuna"], region, regions[region], row["provincia"]))
+    companies = {int(row["id_empresa"]): row["nombre_empresa"] for row in _rows(resources / "companies.csv")}
+    companies.setdefault(0, UNKNOWN)
+    with transaction(conn, DIMENSIONS):
+        conn.execute(
+            """
+            INSERT INTO dim_geografia AS d
+            SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+            ON CONFLICT (codigo_comuna) DO UPDATE SET
+                nombre_comuna = excluded.nombre_comuna, codigo_region = excluded.codigo_region,
+                nombre_region = excluded.nombre_region, provincia = excluded.provincia
+            WHERE d IS DISTINCT FROM excluded
+            """,
+            [list(column) for column in zip(*sorted(places), strict=True)],
+        )
+        conn.execute(
+            """
+            INSERT INTO dim_empresa AS d SELECT * FROM unnest(%s::int[], %s::text[])
+            ON CONFLICT (id_empresa) DO UPDATE SET nombre_empresa = excluded.nombre_empresa
+            WHERE d.nombre_empresa <> excluded.nombre_empresa
+            """,
+            [list(companies), list(companies.values())],
+        )
+
+
+@contextmanager
+def opened(url: str | None, directory: Path) -> Iterator[Connection]:
+    """A connection to the warehouse (`postgres.database`) with its schema and dimensions up to date."""
+    with database(url, directory) as conn:
+        migrate(conn)
+        sync_dimensions(conn, MIGRATIONS.parents[1] / "resources")
+        yield conn
+
+
+def table_digests(conn: Connection) -> dict[str, str]:
+    """One digest a table that depends on its rows alone: not on their order, the session or the clock.
+
+    The MD5 of every row's text is cut into two 64-bit numbers and summed, with the number of rows.
+    """
+    digests = {}
+    with conn.transaction():
+        conn.execute("SET LOCAL TimeZone = 'UTC'")
+        conn.execute("SET LOCAL DateStyle = 'ISO, YMD'")
+        for table, left_out in TABLES.items():
+            # jsonb, so that a column can be left out by name and the order of columns does not count
+            row = f"md5((to_jsonb(t) - '{left_out}')::text)" if left_out else "md5(t::text)"
+            found = conn.execute(
+                f"""
+                SELECT md5(concat_ws(' ', count(*), sum(('x' || left(m, 16))::bit(64)::bigint::numeric),
+                       sum(('x' || right(m, 16))::bit(64)::bigint::numeric)))
+                FROM (SELECT {row} AS m FROM {table} AS t) AS rows
+                """
+            ).fetchone()
+            assert found is not None
+            digests[table] = str(found[0])
+    return digests
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as opened:
+        yield from csv.DictReader(opened)

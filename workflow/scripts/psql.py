@@ -1,0 +1,26 @@
+"""Open psql on the warehouse: the embedded PostgreSQL of a working directory, or the one of DATABASE_URL.
+
+    python workflow/scripts/psql.py DIRECTORY [psql's own arguments]
+"""
+
+import os
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from outages.pgprograms import find_programs
+from outages.postgres import Embedded
+
+
+def psql(directory: Path, arguments: list[str], database_url: str | None) -> int:
+    """Run psql until it ends and return its exit code; the embedded server runs as long."""
+    with ExitStack() as stack:
+        if database_url is None:
+            embedded = Embedded(directory / "results" / "postgres")
+            database_url = stack.enter_context(embedded.running()).url
+        return subprocess.run([find_programs() / "psql", database_url, *arguments]).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(psql(Path(sys.argv[1]), sys.argv[2:], os.environ.get("DATABASE_URL")))
