@@ -37,7 +37,7 @@ def main() -> int:
             (DEMO / "round.yaml").write_text(json.dumps(settings) + "\n")
             failed = subprocess.run(
                 [sys.executable, "-m", "snakemake", "--cores", str(os.cpu_count() or 1), "--directory", str(DEMO),
-                 "--configfile", "config/demo.yaml", "demo/round.yaml", "--quiet", "rules", "progress",
+                 "--configfile", "config/demo.yaml", "demo/round.yaml", "--quiet", "all",
                  "--", "results/gold/all.done"],
                 cwd=ROOT,
             ).returncode  # fmt: skip

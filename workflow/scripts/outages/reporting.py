@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,17 +58,19 @@ def run(function: Callable[..., None], job: Any, **more: Any) -> None:
     arguments |= {name: value for name, value in job.params.items() if name not in ("code", "stamp")}
     month = job.wildcards.get("month")
     logger = open_log(Path(job.log[0]), job.rule, month)
-    structlog.contextvars.clear_contextvars()
+    began = time.monotonic()
+    where = f" {month}" if month else ""
     try:
         function(**arguments, **more)
     except OutagesError as error:
         logger.error("failed", code=error.code, message=error.message, **_plain(error.facts))
-        where = f" [{month}]" if month else ""
         sys.exit(f"{job.rule}{where}: {error}")
     except BaseException:
         logger.exception("crashed", code="UNEXPECTED")
         raise
-    logger.info("done")
+    took = time.monotonic() - began
+    logger.info("done", seconds=round(took, 3))
+    say(f"{job.rule}{where} done in {took:.1f} s")
 
 
 def _plain(facts: dict[str, object]) -> dict[str, object]:
