@@ -14,7 +14,6 @@ from typing import Any
 
 import msgspec
 import polars as pl
-
 from outages.acquire import simulated
 from outages.clock import iso, parse_iso
 from outages.denominators import COUNTRY, Asked, Value, read_asked, read_official, table
@@ -93,7 +92,9 @@ def number_of_customers(content: bytes, endpoint: str, body: dict[str, str]) -> 
     except (msgspec.MsgspecError, LookupError, TypeError, ValueError) as error:
         raise OutagesError("CUSTOMERS_DRIFT", f"{endpoint} {body}: no CLIENTES in {content[:80]!r}") from error
     if not isinstance(number, int) or isinstance(number, bool) or number <= 0:
-        raise OutagesError("CUSTOMERS_DRIFT", f"{endpoint} {body}: {value!r} is no number of customers", value=repr(value))
+        raise OutagesError(
+            "CUSTOMERS_DRIFT", f"{endpoint} {body}: {value!r} is no number of customers", value=repr(value)
+        )
     return number
 
 

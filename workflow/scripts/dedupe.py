@@ -6,7 +6,6 @@ Units: customers without supply; hours are UTC beside the local label. Definitio
 from pathlib import Path
 
 import polars as pl
-
 from outages.clock import parse_iso
 from outages.files import sha256, write_json, write_parquet
 from outages.fingerprint import REPOSITORY

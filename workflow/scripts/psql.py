@@ -1,6 +1,6 @@
 """Open psql on the warehouse: the embedded PostgreSQL of a working directory, or the one of DATABASE_URL.
 
-    python workflow/scripts/psql.py DIRECTORY [psql's own arguments]
+python workflow/scripts/psql.py DIRECTORY [psql's own arguments]
 """
 
 import os

@@ -122,7 +122,9 @@ def only_one_asks(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise OutagesError("SOURCE_BUSY", "another run is asking the source; one at a time, run again later") from error
+            raise OutagesError(
+                "SOURCE_BUSY", "another run is asking the source; one at a time, run again later"
+            ) from error
         yield
 
 

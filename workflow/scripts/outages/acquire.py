@@ -48,9 +48,7 @@ def usual_before(folder: Path, month: str, answers: list[Answer]) -> Plausibilit
 class Intake:
     """Judges bodies and puts answers in the store; what cannot be an answer goes to quarantine and stops the job."""
 
-    def __init__(
-        self, writer: Writer, known: list[Answer], usual: Plausibility, source: str, quarantine: Path
-    ) -> None:
+    def __init__(self, writer: Writer, known: list[Answer], usual: Plausibility, source: str, quarantine: Path) -> None:
         self._writer = writer
         self._versions = {label: len(group) for label, group in by_hour(known).items()}
         self._usual = usual
@@ -58,18 +56,22 @@ class Intake:
         self._quarantine = quarantine
         self.known = known
 
-    def accept(self, label: Label, body: bytes, origin: str | None = None, reply: Reply | None = None,
-               told: Recorded | None = None) -> str:
+    def accept(
+        self,
+        label: Label,
+        body: bytes,
+        origin: str | None = None,
+        reply: Reply | None = None,
+        told: Recorded | None = None,
+    ) -> str:
         """Store one answer and return its outcome: observed, empty or implausible. Raises `Drift`."""
         text, encoding = decode(body)
         try:
             _, rows = parse(text)
         except Drift as drift:
             raise self._set_aside(label, body, origin, drift) from drift
-        if not rows:
-            outcome = "empty"
-        else:
-            outcome = "observed" if self._usual.judge(label, communes(rows)) else "implausible"
+        plausible = bool(rows) and self._usual.judge(label, communes(rows))
+        outcome = "observed" if plausible else "implausible" if rows else "empty"
         self._put(
             Answer(
                 fecha=label.fecha.isoformat(),

@@ -50,7 +50,9 @@ class Breaker:
             if state["state"] == "closed":
                 return
             if now < state["until"]:
-                what = "a probe is under way" if state["state"] == "half-open" else f"it opened because {state['reason']}"
+                what = (
+                    "a probe is under way" if state["state"] == "half-open" else f"it opened because {state['reason']}"
+                )
                 until = datetime.fromtimestamp(state["until"], UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
                 raise BreakerOpen(
                     "BREAKER_OPEN",

@@ -59,7 +59,7 @@ class Blocked(OutagesError):
     """The source refuses us (403 or a challenge page): nothing more may be asked."""
 
 
-class _Retry(Exception):  # noqa: N818  (it is a signal, not an error)
+class _Retry(Exception):
     def __init__(self, reason: str, status: int | None = None, after: float | None = None) -> None:
         super().__init__(reason)
         self.reason, self.status, self.after = reason, status, after
@@ -154,7 +154,9 @@ class Client(AbstractAsyncContextManager["Client"]):
         if response.status == 403:
             reason = "the source answered 403: it blocks us"
             self._breaker.failure(reason, block=True)
-            raise Blocked("SOURCE_BLOCKED", f"{reason}; the breaker is open for 30 minutes", asked_at=asked_at, status=403)
+            raise Blocked(
+                "SOURCE_BLOCKED", f"{reason}; the breaker is open for 30 minutes", asked_at=asked_at, status=403
+            )
         if response.status in _RETRIED:
             raise _Retry(f"status {response.status}", response.status, retry_after(response.headers.get("Retry-After")))
         if response.status != 200:

@@ -8,10 +8,11 @@ from the locked tzdata package, never from the machine, so that every machine ag
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -118,16 +119,16 @@ def last_closed_month(now: datetime) -> str:
     return month if month_end(month) + SETTLED <= now else previous_month(month)
 
 
-def step_hours(hours: Iterable[int] | str) -> int:
+def step_hours(hours: Sequence[int] | str) -> int:
     """Hours that one snapshot of a pattern stands for: 1 for "all", 6 for (0, 6, 12, 18).
 
     A pattern must divide the day evenly, else no snapshot would have a definite length.
     """
-    if hours == "all":
+    if isinstance(hours, str):
         return 1
     asked = sorted(set(hours))
     step = 24 // len(asked) if asked else 0
-    if not asked or 24 % len(asked) or any(b - a != step for a, b in zip(asked, asked[1:], strict=False)):
+    if not asked or 24 % len(asked) or any(b - a != step for a, b in pairwise(asked)):
         raise OutagesError("HOURS", f"the pattern of hours {asked} does not divide the day evenly", hours=str(asked))
     return step
 

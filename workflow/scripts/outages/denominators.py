@@ -58,7 +58,9 @@ def read_official(path: Path, regions: Iterable[str]) -> list[Value]:
                 parse_month(row["mes"])
                 value = Value(row["mes"], row["codigo_region"], int(row["clientes"]), row["fuente"].strip(), True)
             except (KeyError, TypeError, ValueError, AttributeError, OutagesError) as error:
-                raise OutagesError("CUSTOMERS_TABLE", f"{path}, line {number}: {error}", file=str(path), row=number) from error
+                raise OutagesError(
+                    "CUSTOMERS_TABLE", f"{path}, line {number}: {error}", file=str(path), row=number
+                ) from error
             if value.codigo_region not in known or value.clientes <= 0 or not value.fuente:
                 raise OutagesError(
                     "CUSTOMERS_TABLE",
@@ -82,7 +84,9 @@ def nearest(month: str, known: Iterable[str]) -> str | None:
 
 
 def table(months: Iterable[str], regions: dict[str, str], values: list[Value]) -> list[dict[str, object]]:
-    """One row per month and region (and country): mes, codigo_region, nombre_region, clientes, estado, mes_valor, fuente.
+    """One row per month and region, and country.
+
+    Columns: mes, codigo_region, nombre_region, clientes, estado, mes_valor, fuente.
 
     `estado`: official (of that very month), own (asked in that month), carried (the nearest known month's), none.
     """
@@ -94,7 +98,9 @@ def table(months: Iterable[str], regions: dict[str, str], values: list[Value]) -
         for code, name in regions.items():
             known = by_region[code]
             chosen = known[near] if (near := nearest(month, known)) else None
-            state = "none" if chosen is None else "carried" if near != month else "official" if chosen.official else "own"
+            state = (
+                "none" if chosen is None else "carried" if near != month else "official" if chosen.official else "own"
+            )
             rows.append(
                 {
                     "mes": month,

@@ -11,12 +11,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from .errors import OutagesError
 
-GOLDEN_SCHEMA = {
+GOLDEN_SCHEMA: dict[str, Any] = {
     "inicio": pl.Datetime("us", "UTC"), "hash_id": pl.String, "fecha_dt": pl.Date, "fecha_inicio": pl.Date,
     "formato": pl.String, "codigo_comuna": pl.String, "nombre_region": pl.String, "nombre_comuna": pl.String,
     "nombre_empresa": pl.String, "clientes_afectados": pl.Int64, "clientes_hora": pl.Int64,
@@ -52,9 +53,7 @@ def timeline(states: Iterable[tuple[Path, int]], max_gap_hours: int) -> pl.DataF
     )
 
 
-def events(
-    silver: list[Path], hours: pl.DataFrame, open_customers: int, close_snapshots: int
-) -> pl.DataFrame:
+def events(silver: list[Path], hours: pl.DataFrame, open_customers: int, close_snapshots: int) -> pl.DataFrame:
     """All events of both shapes, sorted by (inicio, hash_id), with the columns of GOLDEN_SCHEMA.
 
     Customers are the high-water mark of an event, `clientes_hora` the sum of value x step over its snapshots.
@@ -75,7 +74,7 @@ def events(
             fin_desconocido=pl.col("k_end") + after > pl.col("last"),
         )
     )
-    golden = golden.with_columns(hash_id=_hashes(golden)).select(list(GOLDEN_SCHEMA)).cast(dict(GOLDEN_SCHEMA))
+    golden = golden.with_columns(hash_id=_hashes(golden)).select(list(GOLDEN_SCHEMA)).cast(pl.Schema(GOLDEN_SCHEMA))
     if golden["hash_id"].n_unique() != golden.height:
         raise OutagesError("EVENT_IDS", "two events have one hash_id: the definition of an event has been broken")
     return golden.sort("inicio", "hash_id")
@@ -148,5 +147,6 @@ def _hashes(golden: pl.DataFrame) -> pl.Series:
     began = pl.when(pl.col("formato") == "A").then(pl.col("fecha_inicio").dt.strftime("%Y-%m-%d"))
     opened = pl.col("inicio").dt.strftime("%Y-%m-%dT%H")
     keys = golden.select(pl.concat_str(["codigo_comuna", "nombre_empresa", began.otherwise(opened)], separator="|"))
-    return pl.Series([hashlib.md5(key.encode(), usedforsecurity=False).hexdigest() for key in keys.to_series()],
-                     dtype=pl.String)
+    return pl.Series(
+        [hashlib.md5(key.encode(), usedforsecurity=False).hexdigest() for key in keys.to_series()], dtype=pl.String
+    )

@@ -25,9 +25,7 @@ IMPLAUSIBLE_RUN = 12
 
 def pattern_labels(month: str, hours: Sequence[int] | str, until: datetime) -> list[Label]:
     """The labels that a pattern asks for and that were over at `until` (UTC)."""
-    return [
-        label for label in labels(month) if (hours == "all" or label.hora in hours) and utc(label) + HOUR <= until
-    ]
+    return [label for label in labels(month) if (hours == "all" or label.hora in hours) and utc(label) + HOUR <= until]
 
 
 def by_hour(answers: Iterable[Answer]) -> dict[Label, list[Answer]]:

@@ -96,7 +96,9 @@ def _drift(body: str, error: Exception) -> Drift:
 
 def _row_drift(number: int, row: Any, expected: str) -> Drift | None:
     if not isinstance(row, dict):
-        return Drift("DRIFT_ROW", f"row {number} is a {type(row).__name__}, not an object", row=number, value=_short(row))
+        return Drift(
+            "DRIFT_ROW", f"row {number} is a {type(row).__name__}, not an object", row=number, value=_short(row)
+        )
     missing, added = sorted(_FIELDS[expected] - row.keys()), sorted(row.keys() - _FIELDS[expected])
     if missing or added:
         parts = [f"{word} {names}" for word, names in (("lacks", missing), ("adds", added)) if names]

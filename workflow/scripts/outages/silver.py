@@ -23,7 +23,7 @@ from .store import WITH_ROWS, Answer
 
 KEY = ["hora_utc", "codigo_comuna", "nombre_empresa", "fecha_inicio", "formato"]
 FLAGS = ["imputado", "geo_desconocida", "empresa_desconocida", "fecha_sustituida", "recortado", "fantasma"]
-HOURS_SCHEMA = {
+HOURS_SCHEMA: dict[str, Any] = {
     "hora_utc": pl.Datetime("us", "UTC"), "fecha": pl.Date, "hora": pl.Int8, "estado": pl.String, "motivo": pl.String,
     "formato": pl.String, "filas": pl.Int64, "clientes": pl.Int64, "revisiones": pl.Int32,
 }  # fmt: skip
@@ -270,7 +270,9 @@ def reconcile(
     reported = int(observations["clientes_reportados"].sum())
     if reported != counts["reported"]:
         raise OutagesError(
-            "CONSERVATION", f"{month}: {counts['reported']} customers were reported, {reported} are in silver", month=month
+            "CONSERVATION",
+            f"{month}: {counts['reported']} customers were reported, {reported} are in silver",
+            month=month,
         )
     answers = [answer for group in reading.known.values() for answer in group]
     in_pattern = states.filter(pl.col("motivo") != "not in pattern")

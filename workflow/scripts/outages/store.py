@@ -80,19 +80,23 @@ def read_lines(path: Path) -> Iterator[Answer]:
                         number += 1
                         yield _decoder.decode(line)
         except zstandard.ZstdError as error:
-            raise OutagesError("STORE_DAMAGED", f"{path} is damaged after line {number}: {error}", file=str(path)) from error
+            raise OutagesError(
+                "STORE_DAMAGED", f"{path} is damaged after line {number}: {error}", file=str(path)
+            ) from error
         except msgspec.MsgspecError as error:
-            raise OutagesError("STORE_DAMAGED", f"{path}, line {number}: {error}", file=str(path), line=number) from error
+            raise OutagesError(
+                "STORE_DAMAGED", f"{path}, line {number}: {error}", file=str(path), line=number
+            ) from error
         if rest:
             raise OutagesError("STORE_DAMAGED", f"{path}: the last line has no end", file=str(path))
 
 
 def seal(answers: Iterable[Answer], path: Path) -> None:
     """Write bronze: the same lines in their fixed order, byte-stable, whole or not at all."""
-    with replacing(path) as part, part.open("wb") as opened:
-        with zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).stream_writer(opened, closefd=False) as writer:
-            for answer in sorted(answers, key=sort_key):
-                writer.write(msgspec.json.encode(answer) + b"\n")
+    packer = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
+    with replacing(path) as part, part.open("wb") as opened, packer.stream_writer(opened, closefd=False) as writer:
+        for answer in sorted(answers, key=sort_key):
+            writer.write(msgspec.json.encode(answer) + b"\n")
 
 
 class Writer:

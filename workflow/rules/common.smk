@@ -1,0 +1,32 @@
+"""What every rule file uses: the plan of this run, digests of the code, and the claim on the database.
+
+The plan is made once, while the Snakefile is read, from the configuration, the clock and the disk; no request
+leaves. A run that finds nothing stale starts nothing.
+"""
+
+from workflow.scripts.outages.fingerprint import code_of
+from workflow.scripts.outages.lifecycle import Run
+from workflow.scripts.outages.plan import make_plan
+
+PLAN = make_plan(config)
+MONTHS = PLAN.months
+RUN = Run("results/postgres", ".snakemake/run.lock")
+
+# One scrape at a time for everyone, even when --resources on the command line replaces the profile's.
+workflow.global_resources.setdefault("sec_api", 1)
+
+
+wildcard_constraints:
+    month=r"\d{4}-\d{2}",
+
+
+onstart:
+    RUN.begin()
+
+
+onsuccess:
+    RUN.end()
+
+
+onerror:
+    RUN.end()

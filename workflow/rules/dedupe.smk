@@ -1,0 +1,42 @@
+"""Stage 3: answers of one month in, observations and the state of each hour out.
+
+In   results/bronze/{month}.jsonl.zst       every answer, verbatim
+     results/customers.parquet              caps; a param names the value that counts, so a new month's leave
+                                            the other months alone
+Out  results/silver/{month}.parquet         one row per (hour, commune, company, start date)
+     results/silver/{month}.hours.parquet   one row per hour: observed, gap or unasked
+     results/silver/{month}.json            receipt: answers, rows, imputations, coverage
+"""
+
+
+rule dedupe:
+    input:
+        bronze="results/bronze/{month}.jsonl.zst",
+        customers=ancient("results/customers.parquet"),
+    output:
+        silver="results/silver/{month}.parquet",
+        states="results/silver/{month}.hours.parquet",
+        receipt="results/silver/{month}.json",
+    log:
+        "results/logs/dedupe/{month}.log",
+    conda:
+        "../../environment.yml"
+    params:
+        month="{month}",
+        hours=lambda wildcards: PLAN.hours[wildcards.month],
+        through=lambda wildcards: PLAN.through[wildcards.month],
+        ghost_days=config["quality"]["ghost_days"],
+        accept_implausible=lambda wildcards: PLAN.accepts(wildcards.month),
+        stamp=lambda wildcards: PLAN.denominator[wildcards.month],
+        code=code_of(
+            "dedupe",
+            "resources/communes.csv",
+            "resources/regions.csv",
+            "resources/aliases.csv",
+            "resources/region_aliases.csv",
+            "resources/companies.csv",
+        ),
+    message:
+        "Deduplicating {wildcards.month}"
+    script:
+        "../scripts/dedupe.py"

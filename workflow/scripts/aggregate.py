@@ -1,0 +1,143 @@
+"""Stage 6: events, observations and receipts in; one JSON payload per id out, each valid against its schema.
+
+Payloads are what the public dashboard reads (docs/data-dictionary.md); every figure is computed here or null.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from outages import aggregates
+from outages.errors import OutagesError
+from outages.files import json_bytes, read_json
+from outages.fingerprint import REPOSITORY
+from outages.loading import heal, heal_events
+from outages.names import Names
+from outages.payloads import write_payload
+from outages.projects import investment_roi, projects_dist, read_projects
+from outages.reporting import log, run
+from outages.validation import investment_validation
+from outages.warehouse import opened
+
+SCHEMAS = REPOSITORY / "workflow" / "schemas" / "payloads"
+
+
+def aggregate(
+    golden: Path,
+    silver: list[Path],
+    states: list[Path],
+    receipts: list[Path],
+    customers: Path,
+    payloads: list[Path],
+    meta: Path,
+    settings: dict[str, Any],
+    cluster: str,
+    database_url: str | None,
+) -> None:
+    """Compute and write all payloads, and `_meta` with the sha256 of each.
+
+    Raises TOTALS when the events of the Parquet and of the warehouse do not agree, and PAYLOAD_SCHEMA for a
+    payload that the dashboard could not read; nothing is then published.
+    """
+    told = [read_json(path) for path in receipts]
+    names = Names.load(REPOSITORY / "resources")
+    regions = sorted({names.region_name(code) for code in names.regions})
+    events = aggregates.read_golden(golden)
+    base = pl.read_parquet(customers)
+    _agree_with_warehouse(database_url, cluster, golden, aggregates.totals(events), told, silver[0].parent)
+    last = base.filter(pl.col("mes") == max(receipt["month"] for receipt in told))
+    ranking, unknown = aggregates.company_ranking(events)
+    by_region = dict(events.group_by("nombre_region").agg(pl.col("clientes_afectados").sum()).iter_rows())
+    table = settings["investments"]["table"]
+    works = read_projects(Path(table) if table else REPOSITORY / "resources" / "projects.csv", names)
+    breaks = aggregates.breaks(told)
+    computed: dict[str, aggregates.Items] = {
+        "market_map": aggregates.market_map(events, dict(last.select("nombre_region", "clientes").iter_rows())),
+        "time_series": aggregates.time_series(
+            events, [receipt["month"] for receipt in told if receipt["hours"]["observed"]], regions
+        ),
+        "company_ranking": ranking,
+        "eda_quality_stats": aggregates.quality_stats(silver),
+        "eda_projects_dist": projects_dist(works),
+        "investment_roi": investment_roi(works, by_region),
+        "investment_validation": investment_validation(
+            settings["investments"]["validation"],
+            aggregates.outcomes(silver, states, told, base),
+            told,
+            breaks,
+        ),
+        "coverage": aggregates.coverage(told, regions),
+    }
+    written = {path.stem: write_payload(path.stem, computed[path.stem], path, SCHEMAS) for path in payloads}
+    about = describe(told, settings, unknown, aggregates.totals(events), written, breaks)
+    write_payload("_meta", [about], meta, SCHEMAS)
+    log().info("payloads", **{name: len(items) for name, items in computed.items()})
+
+
+def describe(
+    receipts: list[dict[str, Any]], settings: dict[str, Any], unknown: dict[str, int], totals: dict[str, int],
+    payloads: dict[str, str], breaks: list[dict[str, str]],
+) -> dict[str, Any]:  # fmt: skip
+    """What the figures were made of: versions, code, configuration, answers, coverage and digests; no clock."""
+    sources = sorted({source for receipt in receipts for source in receipt["sources"]})
+    kept = ("month", "pattern", "step_hours", "shapes", "coverage", "through", "bronze_sha256", "silver_sha256")
+    return {
+        "versions": {
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in ("polars", "snakemake")},
+        },
+        "commit": _commit(),
+        "config_sha256": hashlib.sha256(json_bytes(settings)).hexdigest(),
+        "synthetic": "replica" in sources,
+        "sources": sources,
+        "months": [
+            {key: receipt[key] for key in kept}
+            | receipt["hours"]
+            | {"rows": receipt["rows"]["read"], "observations": receipt["observations"]}
+            for receipt in receipts
+        ],
+        "unknown_company": unknown,
+        "totals": totals,
+        "breaks": breaks,
+        "payloads": payloads,
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the checkout, with "+" when files differ from it; None outside one."""
+    git = ["git", "-C", str(REPOSITORY)]
+    try:
+        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        status = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return commit + ("+" if status.stdout.strip() else "")
+
+
+def _agree_with_warehouse(
+    database_url: str | None, cluster: str, golden: Path, expected: dict[str, int], receipts: list[dict[str, Any]],
+    silver: Path,
+) -> None:  # fmt: skip
+    """The events that the payloads are made of are those that the warehouse holds."""
+    with opened(database_url, Path(cluster)) as conn:
+        heal(conn, receipts, silver)
+        heal_events(conn, golden)
+        row = conn.execute(
+            "SELECT count(*), coalesce(sum(clientes_afectados), 0)::bigint, coalesce(sum(clientes_hora), 0)::bigint "
+            "FROM fact_interrupciones"
+        ).fetchone()
+    held = dict(zip(("eventos", "clientes_afectados", "clientes_hora"), row or (), strict=True))
+    if held != expected:
+        raise OutagesError(
+            "TOTALS", f"events: the Parquet holds {json.dumps(expected)}, the warehouse {json.dumps(held)}"
+        )
+
+
+if "snakemake" in globals():
+    run(aggregate, snakemake, database_url=os.environ.get("DATABASE_URL"))

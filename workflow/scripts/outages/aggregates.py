@@ -1,0 +1,170 @@
+"""Payloads computed from events, observations and the states of hours; definitions: docs/methodology.md.
+
+Each function takes frames and gives the bare list of items that a payload holds, in its fixed order.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from .events import GOLDEN_SCHEMA
+
+Items = list[dict[str, Any]]
+UNKNOWN = "UNKNOWN"
+MOST_COMPANIES = 15
+
+
+def market_map(golden: pl.DataFrame, customers: dict[str, int | None]) -> Items:
+    """Events by region, commune and company; `customers` by region name, of the last month of the period.
+
+    `instability_index` = 100 x customers affected / customers of the region, at most 100; null without them.
+    """
+    known = {region: number for region, number in customers.items() if number}
+    base = pl.col("nombre_region").replace_strict(known, default=None, return_dtype=pl.Int64)
+    return (
+        golden.group_by("nombre_region", "nombre_comuna", "nombre_empresa")
+        .agg(total_afectados=pl.col("clientes_afectados").sum(), frecuencia=pl.len())
+        .with_columns(instability_index=(100 * pl.col("total_afectados") / base).clip(upper_bound=100))
+        .sort("nombre_region", "nombre_comuna", "nombre_empresa")
+        .to_dicts()
+    )
+
+
+def time_series(golden: pl.DataFrame, observed_months: list[str], regions: list[str]) -> Items:
+    """Customers by month of the events' first observed hour, and region.
+
+    A month without an observed hour is absent; an observed month without an event is 0.
+    """
+    sums = (
+        golden.group_by(mes=pl.col("fecha_dt").dt.strftime("%Y-%m-01"), nombre_region="nombre_region")
+        .agg(afectados=pl.col("clientes_afectados").sum())
+        .rows_by_key(["mes", "nombre_region"], named=False, unique=True)
+    )
+    return [
+        {"mes": f"{month}-01", "nombre_region": region, "afectados": _one(sums.get((f"{month}-01", region), 0))}
+        for month in sorted(observed_months)
+        for region in sorted(regions)
+    ]
+
+
+def _one(value: Any) -> int:
+    return int(value[0]) if isinstance(value, tuple) else int(value)
+
+
+def company_ranking(golden: pl.DataFrame) -> tuple[Items, dict[str, int]]:
+    """(the 15 companies with the most customers affected, the totals of events whose company is unknown)."""
+    totals = golden.group_by("nombre_empresa").agg(
+        total_eventos=pl.len(),
+        total_clientes_afectados=pl.col("clientes_afectados").sum(),
+        promedio_afectados=pl.col("clientes_afectados").mean(),
+    )
+    ranked = totals.filter(pl.col("nombre_empresa") != UNKNOWN).sort(
+        ["total_clientes_afectados", "nombre_empresa"], descending=[True, False]
+    )
+    unknown = totals.filter(pl.col("nombre_empresa") == UNKNOWN).drop("nombre_empresa", "promedio_afectados")
+    nothing = {"total_eventos": 0, "total_clientes_afectados": 0}
+    return ranked.head(MOST_COMPANIES).to_dicts(), unknown.to_dicts()[0] if unknown.height else nothing
+
+
+def quality_stats(silver: list[Path]) -> Items:
+    """How many observations each rule touched, and their share of all observations (0.0-1.0)."""
+    flags = {
+        "Affected = 0 (Imputed)": pl.col("imputado"),
+        "Unknown geography": pl.col("geo_desconocida"),
+        "Unknown company": pl.col("empresa_desconocida"),
+        "Date replaced by server time": pl.col("fecha_sustituida"),
+        "Company not published by the source": pl.col("formato") == "B",
+        "Capped at regional customers": pl.col("recortado"),
+        "Ghost rows": pl.col("fantasma"),
+    }
+    counts = [flag.sum().cast(pl.Int64).alias(name) for name, flag in flags.items()]
+    row = pl.scan_parquet(silver).select(pl.len().alias("total"), *counts).collect(engine="streaming").to_dicts()[0]
+    total = row["total"]
+    return [
+        {"category": name, "count": row[name], "percentage": row[name] / total if total else 0.0, "total": total}
+        for name in flags
+    ]
+
+
+def coverage(receipts: list[dict[str, Any]], regions: list[str]) -> Items:
+    """The states of hours by month and region (an answer covers the country, so regions of a month are equal)."""
+    return [
+        {
+            "mes": f"{receipt['month']}-01",
+            "nombre_region": region,
+            **receipt["hours"],
+            "coverage": receipt["coverage"],
+            "pattern": receipt["pattern"],
+            "step_hours": receipt["step_hours"],
+            "shapes": receipt["shapes"],
+        }
+        for receipt in sorted(receipts, key=lambda one: str(one["month"]))
+        for region in sorted(regions)
+    ]
+
+
+def outcomes(
+    silver: list[Path], states: list[Path], receipts: list[dict[str, Any]], customers: pl.DataFrame
+) -> pl.DataFrame:
+    """Per month and region: customer-hours, hours represented and customers (null where unknown).
+
+    Columns: mes (YYYY-MM), nombre_region, clientes_hora, horas_representadas, clientes. Months without an
+    observed hour are absent: nothing is known of them.
+    """
+    parts = []
+    for path, hours, receipt in zip(silver, states, receipts, strict=True):
+        step, month = receipt["step_hours"], receipt["month"]
+        seen = pl.read_parquet(hours).filter((pl.col("estado") == "observed") & (pl.col("motivo") != "not in pattern"))
+        if not seen.height:
+            continue
+        sums = (
+            pl.scan_parquet(path)
+            .join(seen.lazy().select("hora_utc"), on="hora_utc", how="semi")
+            .group_by("nombre_region")
+            .agg(clientes_hora=pl.col("clientes_afectados").sum() * step)
+            .collect(engine="streaming")
+        )
+        parts.append(
+            customers.filter((pl.col("mes") == month) & (pl.col("codigo_region") != "CL"))
+            .select("mes", "nombre_region", "clientes")
+            .join(sums, on="nombre_region", how="left")
+            .with_columns(
+                pl.col("clientes_hora").fill_null(0), horas_representadas=pl.lit(seen.height * step, pl.Int64)
+            )
+        )
+    columns = ["mes", "nombre_region", "clientes_hora", "horas_representadas", "clientes"]
+    schema = dict(zip(columns, [pl.String, pl.String, pl.Int64, pl.Int64, pl.Int64], strict=True))
+    return pl.concat(parts).select(columns).sort("mes", "nombre_region") if parts else pl.DataFrame(schema=schema)
+
+
+def breaks(receipts: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Months in which shape or pattern change: breaks by definition. Items: mes (YYYY-MM), reason."""
+    found, before = [], None
+    for receipt in sorted(receipts, key=lambda one: str(one["month"])):
+        if not receipt["shapes"]:
+            continue
+        if len(receipt["shapes"]) > 1:
+            found.append({"mes": receipt["month"], "reason": "the shape of the answers changes within the month"})
+        elif before and before["shapes"].keys() != receipt["shapes"].keys() and len(before["shapes"]) == 1:
+            found.append({"mes": receipt["month"], "reason": "the shape of the answers changes"})
+        if before and before["pattern"] != receipt["pattern"]:
+            found.append({"mes": receipt["month"], "reason": "the pattern of hours changes"})
+        before = receipt
+    return found
+
+
+def totals(golden: pl.DataFrame) -> dict[str, int]:
+    """Events, customers (sum of high-water marks) and customer-hours of the whole period."""
+    return {
+        "eventos": golden.height,
+        "clientes_afectados": int(golden["clientes_afectados"].sum()),
+        "clientes_hora": int(golden["clientes_hora"].sum()),
+    }
+
+
+def read_golden(path: Path) -> pl.DataFrame:
+    """golden_interrupciones.parquet with its fixed columns."""
+    return pl.read_parquet(path, columns=list(GOLDEN_SCHEMA))

@@ -1,0 +1,59 @@
+"""What a result was made with: a digest of a script, of the package modules it imports, and of the tables it reads.
+
+Snakemake compares scripts by time stamps, which a git checkout changes for all; a digest among the params of a
+rule changes exactly when the text does.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+REPOSITORY = PACKAGE.parents[2]
+
+
+@cache
+def _imports(module: Path) -> frozenset[Path]:
+    """Files of the package that a module imports by itself, wherever in its text the import stands."""
+    found: set[Path] = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        inside = node.level == 1 or (node.module or "").split(".")[0] == PACKAGE.name
+        if not inside:
+            continue
+        dotted = (node.module or "").removeprefix(PACKAGE.name).strip(".")
+        names = [dotted] if dotted else [alias.name for alias in node.names]
+        found |= {path for name in names if (path := PACKAGE / f"{name.split('.')[0]}.py").exists()}
+    return frozenset(found)
+
+
+def sources(script: Path) -> list[Path]:
+    """The script and every module of the package that it reaches through imports, sorted."""
+    reached: set[Path] = set()
+    waiting = [script]
+    while waiting:
+        module = waiting.pop()
+        if module not in reached:
+            reached.add(module)
+            waiting += _imports(module)
+    return sorted(reached)
+
+
+def code_of(stage: str, *tables: str) -> str:
+    """Digest (16 hex digits) of a stage's script, the modules it reaches, and files of the repository."""
+    script = REPOSITORY / "workflow" / "scripts" / f"{stage}.py"
+    return digest_of([*sources(script), *(REPOSITORY / table for table in tables)])
+
+
+def digest_of(paths: list[Path]) -> str:
+    """Digest (16 hex digits) of files' contents, in the order given; a folder counts with all its files."""
+    total = hashlib.sha256()
+    for path in paths:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and file.suffix != ".pyc":
+                total.update(hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()[:16]

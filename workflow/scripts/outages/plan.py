@@ -1,0 +1,177 @@
+"""The plan of a run: which months, up to which hour, what is pending; made once from config, clock and disk.
+
+Snakemake evaluates params again in child processes, so the run's "now" is pinned in the environment, which
+children inherit, and everything that reads the disk is read here, while the Snakefile is read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .clock import (
+    iso,
+    last_closed_month,
+    last_complete,
+    local,
+    month_end,
+    months_between,
+    parse_iso,
+    parse_month,
+    previous_month,
+    step_hours,
+)
+from .errors import OutagesError
+from .fingerprint import REPOSITORY, digest_of
+
+Hours = list[int] | str
+PER_MONTH = (
+    "results/bronze/{}.jsonl.zst",
+    "results/silver/{}.parquet",
+    "results/silver/{}.hours.parquet",
+    "results/silver/{}.json",
+    "results/load/{}.json",
+)
+
+
+@dataclass
+class Plan:
+    """What the rules ask; every mapping is by month ("YYYY-MM")."""
+
+    months: list[str]
+    #: How the answers are come by: kind, and path and pattern of recorded files.
+    source: dict[str, Any]
+    #: 1 when scraping asks a server (the resource sec_api), else 0.
+    asks: int
+    #: UTC end of the hours that count: the month's end or the last complete hour.
+    through: dict[str, str] = field(default_factory=dict)
+    #: Hours of the pattern: "all" or a list.
+    hours: dict[str, Hours] = field(default_factory=dict)
+    #: Rounds over the month completed when its scrape ends; grows when hours are due to be asked again.
+    turn: dict[str, int] = field(default_factory=dict)
+    #: Digest of the recorded files of the month.
+    listing: dict[str, str] = field(default_factory=dict)
+    #: The month whose customers count as denominator.
+    denominator: dict[str, str] = field(default_factory=dict)
+    ask_month: str | None = None
+    official_digest: str | None = None
+    investments_digest: str | None = None
+    payloads: list[str] = field(default_factory=list)
+    intermediates: list[str] = field(default_factory=list)
+    #: How often a run found files gone missing; part of all.done, so that such a run publishes again.
+    repairs: int = 0
+    accepted: frozenset[str] = frozenset()
+
+    def accepts(self, month: str) -> bool:
+        """Whether a person has declared the month's implausible answers right."""
+        return month in self.accepted
+
+
+def pin_now(pretended: str | None) -> datetime:
+    """The run's time in UTC: the pretended one, else the environment's OUTAGES_NOW, else the clock; pinned there."""
+    if pretended:
+        os.environ["OUTAGES_NOW"] = iso(parse_iso(pretended))
+    else:
+        os.environ.setdefault("OUTAGES_NOW", iso(datetime.now(UTC)))
+    return parse_iso(os.environ["OUTAGES_NOW"])
+
+
+def make_plan(config: dict[str, Any]) -> Plan:
+    """The plan for the working directory. Raises `OutagesError` for months or hours that make no sense."""
+    now = pin_now(config["now"])
+    kind = config["source"]["kind"]
+    asks = kind != "recorded"
+    source = {"kind": kind} if asks else {key: config["source"][key] for key in ("kind", "path", "pattern")}
+    plan = Plan(months_of(config["months"], now), source, int(asks))
+    plan.accepted = frozenset(config["accept_implausible"])
+    store = Path(config["store"])
+    for month in plan.months:
+        plan.hours[month] = pattern_of(config["hours"], month)
+        plan.through[month] = iso(min(month_end(month), last_complete(now)))
+        plan.turn[month] = _turn(store / f"{month}.state.json", now) if asks else 0
+        plan.listing[month] = "" if asks else _listing(config["source"], month)
+    _plan_customers(plan, config, store, now)
+    plan.payloads = sorted(
+        path.name.removesuffix(".schema.json")
+        for path in (REPOSITORY / "workflow/schemas/payloads").glob("*.schema.json")
+        if path.name != "_meta.schema.json"
+    )
+    table = config["investments"]["table"]
+    plan.investments_digest = digest_of([Path(table)]) if table else None
+    plan.intermediates = [path.format(month) for month in plan.months for path in PER_MONTH]
+    plan.intermediates += ["results/customers.parquet", "results/gold/golden_interrupciones.parquet"]
+    last = [f"results/gold/{name}.json" for name in (*plan.payloads, "_meta")] + ["results/dashboard/index.html"]
+    plan.repairs = _repairs(Path("results/gold/all.done"), [*plan.intermediates, *last])
+    return plan
+
+
+def months_of(months: dict[str, Any], now: datetime) -> list[str]:
+    """The months of the config: `auto` is the last closed month, and for `first` two months before the last."""
+    last = last_closed_month(now) if months["last"] == "auto" else months["last"]
+    first = previous_month(previous_month(last)) if months["first"] == "auto" else months["first"]
+    if months["live"]:
+        last = local(now).strftime("%Y-%m")
+    found = months_between(first, last)
+    if not found:
+        raise OutagesError("MONTHS", f"months.first {first} lies after months.last {last}")
+    if last > local(now).strftime("%Y-%m"):
+        raise OutagesError("MONTHS", f"months.last {last} lies in the future")
+    return found
+
+
+def pattern_of(hours: Hours | dict[str, Hours], month: str) -> Hours:
+    """The pattern that holds for a month: one for all, or the latest of {month: pattern} that has begun."""
+    if isinstance(hours, dict):
+        begun = [start for start in sorted(hours) if parse_month(start) and start <= month]
+        if not begun:
+            raise OutagesError("HOURS", f"hours names no pattern for {month}: its first month is {min(hours)}")
+        return pattern_of(hours[begun[-1]], month)
+    step_hours(hours)
+    return hours if isinstance(hours, str) else sorted(set(hours))
+
+
+def _turn(state: Path, now: datetime) -> int:
+    """One more than the completed rounds when hours are due to be asked again, else as many."""
+    if not state.exists():
+        return 1
+    told = json.loads(state.read_text())
+    due = any(parse_iso(moment) <= now for moment in told["open"].values())
+    return told["turn"] + due
+
+
+def _listing(source: dict[str, Any], month: str) -> str:
+    from .recorded import listing
+
+    return listing(Path(source["path"]), source["pattern"], month)
+
+
+def _plan_customers(plan: Plan, config: dict[str, Any], store: Path, now: datetime) -> None:
+    from .denominators import nearest, read_asked, read_official
+    from .names import Names
+
+    known = {line.mes for line in read_asked(store / "customers.jsonl")}
+    if plan.asks and config["customers"]["ask"]:
+        plan.ask_month = local(now).strftime("%Y-%m")
+        known.add(plan.ask_month)
+    official = config["customers"]["official"]
+    tag = ""
+    if official:
+        regions = Names.load(REPOSITORY / "resources").regions
+        known |= {value.mes for value in read_official(Path(official), regions)}
+        plan.official_digest = tag = digest_of([Path(official)])
+    plan.denominator = {month: f"{nearest(month, known) or 'none'}{tag}" for month in plan.months}
+
+
+def _repairs(done: Path, files: Sequence[str]) -> int:
+    """The count in all.done, and one more when a file of a finished run is gone."""
+    if not done.exists():
+        return 0
+    return json.loads(done.read_text())["repairs"] + any(not Path(file).exists() for file in files)
+
+
+__all__ = ["Plan", "make_plan", "months_of", "pattern_of", "pin_now"]

@@ -1,0 +1,134 @@
+"""Stage 8: payloads into dashboard_stats, of Supabase when the environment names one, else of the warehouse.
+
+Only what differs from what is public is sent, together with `_meta` and all at once, and then read back. Unit: one
+payload, a bare JSON array. A failure leaves no receipt and what was public as it was.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from outages.errors import OutagesError
+from outages.files import read_json, sha256, write_json
+from outages.reporting import log, run, say
+from outages.targets import Secret, SupabaseTarget, Target, WarehouseTarget
+
+META = "_meta"
+
+
+def publish(
+    done: Path,
+    payloads: list[Path],
+    meta: Path,
+    page: Path,
+    repairs: int,
+    allow_synthetic: bool,
+    cluster: str,
+    url: str | None,
+    key: Secret | None,
+    database_url: Secret | None,
+) -> None:
+    """Publish what has changed, compare what is public with the files, and write the receipt `done`.
+
+    `url` and `key` name a Supabase project; without both the payloads go to the warehouse of `database_url` or of
+    the embedded server in `cluster`. `page` only has to be there. `repairs` counts runs that found files gone
+    missing; the receipt carries it. Raises an `OutagesError` when the data are synthetic and the target is not the
+    warehouse (unless `allow_synthetic`), when the target refuses, or when it then holds something else.
+    """
+    if bool(url) != bool(key):
+        missing = "SUPABASE_KEY" if url else "SUPABASE_URL"
+        message = f"{missing} is not set: set both SUPABASE_URL and SUPABASE_KEY, or neither."
+        raise OutagesError("PUBLISH_ENVIRONMENT", message, missing=missing)
+    files = {path.stem: path for path in sorted([*payloads, meta])}
+    ours = {name: _read(path) for name, path in files.items()}
+    synthetic = _is_synthetic(ours[META], meta)
+    if synthetic and url and not allow_synthetic:
+        message = "These data come from the replica and are refused by a real Supabase (allow_synthetic is false)."
+        raise OutagesError("SYNTHETIC", message)
+    with _target(url, key, database_url, Path(cluster)) as target:
+        changed = _differing(ours, target.read())
+        sent = sorted({*changed, META}) if changed else []
+        if sent:
+            target.write({name: ours[name] for name in sent})
+            differing = _differing(ours, target.read())
+            if differing:
+                message = f"{target.host} took the payloads but holds others in {', '.join(differing)}: run again."
+                raise OutagesError("PUBLISH_MISMATCH", message, ids=differing, host=target.host)
+        receipt = {
+            "target": target.name,
+            "host": target.host,
+            "sent": sent,
+            "unchanged": sorted(ours.keys() - set(sent)),
+            "sha256": {name: sha256(path) for name, path in files.items()},
+            "repairs": repairs,
+            "synthetic": synthetic,
+        }
+    log().info("published", **{name: receipt[name] for name in ("target", "host", "sent")})
+    say(f"publish: {len(sent)} of {len(ours)} payloads sent to {receipt['target']} ({receipt['host']})")
+    write_json(receipt, done)
+
+
+def _read(path: Path) -> Any:
+    payload = read_json(path)
+    if not isinstance(payload, list):
+        message = f"{path} is no JSON array, which the reader of the dashboard needs. Nothing was sent."
+        raise OutagesError("PUBLISH_PAYLOAD", message, file=str(path))
+    return payload
+
+
+def _is_synthetic(about: list[Any], path: Path) -> bool:
+    """Whether the data come from the replica; a `_meta` that does not say so is refused."""
+    item = about[0] if about else None
+    if not isinstance(item, dict) or not isinstance(item.get("synthetic"), bool):
+        message = f"{path} does not tell whether the data are synthetic. Nothing was sent."
+        raise OutagesError("PUBLISH_PAYLOAD", message, file=str(path))
+    return bool(item["synthetic"])
+
+
+@contextmanager
+def _target(url: str | None, key: Secret | None, database_url: Secret | None, cluster: Path) -> Iterator[Target]:
+    if url and key:
+        supabase = SupabaseTarget(url, key)
+        try:
+            yield supabase
+        finally:
+            supabase.close()
+        return
+    from outages.postgres import database
+    from outages.warehouse import migrate
+
+    with database(database_url.reveal() if database_url else None, cluster) as conn:
+        migrate(conn)
+        yield WarehouseTarget(conn)
+
+
+def _differing(ours: dict[str, Any], public: dict[str, Any]) -> list[str]:
+    """Ids whose public data are absent or other than ours."""
+    return [name for name, data in ours.items() if name not in public or not same(data, public[name])]
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are equal: 1 is 1.0 (jsonb writes 1e300 as an integer), true is not 1."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return one == other or float(str(one)) == float(str(other))
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(value, other[name]) for name, value in one.items())
+    return type(one) is type(other) and one == other
+
+
+if "snakemake" in globals():
+    run(
+        publish,
+        snakemake,
+        url=(os.environ.get("SUPABASE_URL") or "").strip() or None,
+        key=Secret.of(os.environ.get("SUPABASE_KEY")),
+        database_url=Secret.of(os.environ.get("DATABASE_URL")),
+    )
