@@ -13,15 +13,7 @@ import pytest
 from outages.errors import OutagesError
 from outages.names import Names
 from outages.payloads import validate
-from outages.projects import (
-    Project,
-    category,
-    investment_roi,
-    maturity,
-    projects_dist,
-    read_projects,
-    unassigned,
-)
+from outages.projects import Project, category, investment_roi, maturity, projects_dist, read_projects, unassigned
 
 ROOT = Path(__file__).parents[2]
 NAMES = Names.load(ROOT / "resources")
@@ -36,6 +28,7 @@ OLD = [
     "Fecha presentación", "Estado", "Fecha calificación", "Sector productivo", "Latitud", "Longitud",
 ]  # fmt: skip
 Value = str | int | float | date | None
+Rows = Sequence[Sequence[Value]]
 
 
 def row(
@@ -50,13 +43,13 @@ def row(
     return [name, "DIA", region, "Talca", "Talca", kind, "", "T", amount, "01/01/2022", state, day, sector, "", ""]
 
 
-def write_csv(path: Path, rows: Sequence[Sequence[Value]], mark: str = ",", encoding: str = "utf-8") -> Path:
+def write_csv(path: Path, rows: Rows, mark: str = ",", encoding: str = "utf-8") -> Path:
     lines = [mark.join(f'"{"" if cell is None else cell}"' for cell in cells) for cells in rows]
     path.write_bytes("\r\n".join(lines).encode(encoding))
     return path
 
 
-def write_xlsx(path: Path, rows: Sequence[Sequence[Value]]) -> Path:
+def write_xlsx(path: Path, rows: Rows) -> Path:
     """A minimal workbook: texts, numbers and real dates, no library needed."""
 
     def cell(at: str, value: Value) -> str:
@@ -104,7 +97,7 @@ def work(region: str = "MAULE", amount: float | None = 10.0, **other: Any) -> Pr
 @pytest.mark.parametrize("headers", [NEW, OLD])
 @pytest.mark.parametrize(("mark", "encoding"), [(",", "utf-8"), (",", "utf-8-sig"), (";", "cp1252"), ("\t", "utf-8")])
 def test_csv(tmp_path: Path, headers: list[str], mark: str, encoding: str) -> None:
-    rows = [
+    rows: Rows = [
         headers,
         row(region="Región de Ñuble", amount="1.234,56"),
         [""] * 15,
@@ -120,7 +113,7 @@ def test_csv(tmp_path: Path, headers: list[str], mark: str, encoding: str) -> No
 
 def test_excel(tmp_path: Path) -> None:
     """A title above the header; number and text amounts in one column; real dates and written ones."""
-    rows = [
+    rows: Rows = [
         [None], ["Listado de proyectos"], NEW,
         row(name="número", amount=1.234, day=date(2023, 3, 5)), row(name="texto", amount="1.234"), [None] * 15,
         row(name="entero", amount=1000, day=None), row(name="vacío", amount=None),
@@ -191,8 +184,7 @@ def test_bad_files(tmp_path: Path) -> None:
             read_projects(path, NAMES)
         assert caught.value.code == "PROJECTS_FILE"
         assert str(path) in caught.value.message
-    with pytest.raises(OutagesError, match="no column is named region"):
-        read_projects(paths[0], NAMES)
+        assert path != paths[0] or "no column is named region" in caught.value.message
 
 
 def test_year_column(tmp_path: Path) -> None:
@@ -295,9 +287,6 @@ def test_roi_by_hand() -> None:
 def test_equal_ratios_go_by_region() -> None:
     found = investment_roi([work("NUBLE"), work("MAULE"), work("ATACAMA")], {})
     assert [one["nombre_region"] for one in found] == ["ATACAMA", "MAULE", "NUBLE"]
-
-
-def test_maturity_without_any_year() -> None:
     assert maturity([work(anho=None), work(estado="Desistido")]) == "1 of 2 works approved; 1 Desistido"
 
 

@@ -78,7 +78,7 @@ def test_by_hand() -> None:
 
 
 def test_regions_of_a_group_are_pooled() -> None:
-    """900 + 100 customer-hours of 3,000 + 1,000 customers in 100 h: 1000 x 1000 / 400,000 = 2.5, not the mean of rates."""
+    """900 + 100 customer-hours of 3,000 + 1,000 customers in 100 h: 2.5, not the mean of rates."""
     project = {**SHORT, "treated": ["MAULE", "NUBLE"]}
     rows = []
     for month in months_of(project):
@@ -113,22 +113,27 @@ def planted(seed: int, effect: float) -> pl.DataFrame:
     return frame(values, customers=100_000)
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_planted_effect_is_found(seed: int) -> None:
-    item = validated(LONG, planted(seed, -0.3))
-    assert item["effect_low"] < -30 < item["effect_high"] < 0
-    assert "no effect can be told" not in item["context"]
-    assert len(item["placebo"]) == 26  # dates that leave 6 of 24 months on either side: 13 in each window
+@pytest.mark.parametrize("effect", [-0.3, 0.0])
+def test_planted_effect_is_found(effect: float) -> None:
+    """Of 40 series, nearly all intervals hold the planted effect.
+
+    Percentiles of 24 resampled months are a little narrow: over 400 such series they held it in 90 %, not 95 %.
+    """
+    items = [validated(LONG, planted(seed, effect)) for seed in range(40)]
+    assert sum(item["effect_low"] < 100 * effect < item["effect_high"] for item in items) >= 34
+    assert sum(item["effect_high"] < 0 for item in items) >= 38 if effect else True
+    for item in items:
+        without = item["effect_low"] <= 0 <= item["effect_high"]
+        assert ("no effect can be told from none" in item["context"]) == without
+
+
+def test_placebo_dates() -> None:
+    """Those that leave 6 of 24 months on either side: 13 in each window."""
+    item = validated(LONG, planted(0, -0.3))
     assert [one["month"] for one in item["placebo"]][::13] == ["2018-07", "2020-07"]
+    assert len(item["placebo"]) == 26
     as_large = sum(abs(one["delta"]) >= abs(item["delta"]) for one in item["placebo"])
     assert f"At {as_large} of 26 placebo dates" in item["context"]
-
-
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_no_effect_is_none(seed: int) -> None:
-    item = validated(LONG, planted(seed, 0.0))
-    assert item["effect_low"] < 0 < item["effect_high"]
-    assert "no effect can be told from none" in item["context"]
 
 
 def test_same_input_same_output() -> None:
@@ -156,7 +161,7 @@ GOOD = ([3.0, 5.0, 2.0, 4.0], [1.0, 3.0, 2.0, 3.0])
         ("break", "2020-04 lies between the windows", {"breaks": [{"mes": "2020-04", "reason": "level"}]}),
         ("pattern", "differs: 0, 6, 12, 18 and all", {"m202004": receipt("2020-04", [0, 6, 12, 18])}),
         ("shape", "differs: A and B", {"m202005": receipt("2020-05", shape="B")}),
-        ("coverage", "coverage before is 79.1 %, under 80 %", {"m202002": receipt("2020-02", gap=301)}),
+        ("coverage", "coverage before is 79.0 %, under 80 %", {"m202002": receipt("2020-02", gap=302)}),
         ("coverage", "coverage after is 49.1 %", {"m202005": receipt("2020-05", gap=744)}),
     ],
 )

@@ -20,7 +20,7 @@ from outages.fingerprint import REPOSITORY
 from outages.loading import heal, heal_events
 from outages.names import Names
 from outages.payloads import write_payload
-from outages.projects import investment_roi, projects_dist, read_projects
+from outages.projects import investment_roi, projects_dist, read_projects, unassigned
 from outages.reporting import log, run
 from outages.validation import investment_validation
 from outages.warehouse import opened
@@ -75,7 +75,7 @@ def aggregate(
         "coverage": aggregates.coverage(told, regions),
     }
     written = {path.stem: write_payload(path.stem, computed[path.stem], path, SCHEMAS) for path in payloads}
-    about = describe(told, settings, unknown, aggregates.totals(events), written, breaks)
+    about = describe(told, settings, unknown, aggregates.totals(events), written, breaks) | {"notes": unassigned(works)}
     write_payload("_meta", [about], meta, SCHEMAS)
     log().info("payloads", **{name: len(items) for name, items in computed.items()})
 

@@ -4,8 +4,6 @@ Only what differs from what is public is sent, together with `_meta` and all at 
 payload, a bare JSON array. A failure leaves no receipt and what was public as it was.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

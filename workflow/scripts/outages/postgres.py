@@ -114,7 +114,8 @@ def database(url: str | None, directory: Path) -> Iterator[Connection]:
             conn = psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS, prepare_threshold=None)
         except psycopg.Error as error:
             where = f"The embedded PostgreSQL in {directory}" if embedded else "The PostgreSQL of DATABASE_URL"
-            raise OutagesError("DATABASE_UNREACHABLE", f"{where} cannot be reached: {error}") from error
+            told = str(error).replace(url, "(the URL)")  # a URL that makes no sense is quoted whole, password included
+            raise OutagesError("DATABASE_UNREACHABLE", f"{where} cannot be reached: {told}") from None
         stack.enter_context(conn)
         conn.execute("SET TIME ZONE 'UTC'")
         yield conn

@@ -2,8 +2,8 @@
 
 Source: exports of <https://seia.sea.gob.cl/busqueda/buscarProyecto.php>, or resources/projects.csv in their layout.
 Units: investment in millions of US dollars (MMUSD), customers without supply. Kinds: docs/methodology.md.
-# ASSUME a work across regions (Interregional) belongs to none of them: its money and its customers cannot be shared
-# out, so it has a line of its own in eda_projects_dist and none in investment_roi (`unassigned` tells its total).
+# ASSUME a work across regions (Interregional) belongs to none of them: its money and its customers cannot be divided
+# up, so it has a line of its own in eda_projects_dist and none in investment_roi (`unassigned` tells its total).
 """
 
 from __future__ import annotations

