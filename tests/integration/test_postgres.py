@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -170,9 +171,21 @@ def test_a_long_path_gets_a_socket_in_the_temporary_folder(reachable: Path, new_
 
 
 @as_root
-def test_a_blocked_folder_is_named_and_left_alone(reachable: Path) -> None:
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv of util-linux")
+def test_a_closed_folder_is_passed_with_one_capability_and_left_closed(reachable: Path) -> None:
+    closed = reachable / "home"
+    closed.mkdir(mode=0o700)
+    with database(None, closed / "project" / "results" / "postgres") as conn:
+        assert conn.execute("SELECT 1").fetchone() == (1,)
+    assert Embedded(closed / "project" / "results" / "postgres").cluster.pid() is None
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+
+
+@as_root
+def test_a_blocked_folder_is_named_and_left_alone(reachable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blocked = reachable / "home"
     blocked.mkdir(mode=0o700)
+    monkeypatch.setenv("PATH", str(reachable))  # no setpriv there
     with pytest.raises(OutagesError) as refused, database(None, blocked / "project" / "results" / "postgres"):
         pass
     assert refused.value.code == "PG_UNREACHABLE_FOLDER"

@@ -22,7 +22,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from .errors import OutagesError
-from .pgprograms import Account, account_for, check_reachable, find_programs, give, identity, major_version
+from .pgprograms import Account, account_for, admitted, find_programs, give, identity, major_version, prefix
 
 NAME = "outages"  # of the superuser and of the database
 PORT = 5432  # names the socket file; nothing listens on TCP
@@ -105,10 +105,7 @@ class Cluster:
                 raise OutagesError("PG_START", f"PostgreSQL in {self.directory} neither starts nor stops.")
             time.sleep(0.05)
         programs = find_programs()
-        account = account_for(self.data)
-        if account is not None:
-            self.directory.chmod(stat.S_IMODE(self.directory.stat().st_mode) | 0o111)
-            check_reachable(account, self.directory, programs)
+        account = self._account(programs)
         self.log.touch()
         give(self.log, account)
         if not (self.data / "PG_VERSION").exists():
@@ -132,10 +129,17 @@ class Cluster:
             return
         programs, socket = find_programs(), self.socket
         arguments = ("stop", "-D", self.data, "-m", "fast", "-w", "-t", START_SECONDS)
-        self._run(programs / "pg_ctl", *arguments, account=account_for(self.data), code="PG_STOP")
+        self._run(programs / "pg_ctl", *arguments, account=self._account(programs), code="PG_STOP")
         if socket.parent != self.directory:
             with suppress(OSError):
                 socket.rmdir()
+
+    def _account(self, programs: Path) -> Account | None:
+        account = account_for(self.data)
+        if account is None:
+            return None
+        self.directory.chmod(stat.S_IMODE(self.directory.stat().st_mode) | 0o111)
+        return admitted(account, self.directory, programs)
 
     def _pidfile(self) -> list[str]:
         try:
@@ -204,7 +208,7 @@ class Cluster:
         kept = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
         with self.log.open("ab") as log:
             done = subprocess.run(
-                [str(part) for part in command],
+                [*prefix(account), *(str(part) for part in command)],
                 input=text.encode(),
                 stdout=log,
                 stderr=log,

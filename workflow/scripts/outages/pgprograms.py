@@ -22,6 +22,8 @@ class Account(NamedTuple):
 
     uid: int
     gid: int
+    #: A capability of root's that the programs keep, so as to pass folders that only root may enter.
+    capability: str = ""
 
 
 def find_programs() -> Path:
@@ -44,34 +46,60 @@ def major_version(programs: Path) -> int:
     return int(done.stdout.split()[2].split(".")[0])
 
 
-def check_reachable(account: Account, directory: Path, programs: Path) -> None:
-    """Refuse folders that the server's account cannot walk into, asked as that account (ACLs count)."""
-    for target, remedy in (
-        (directory, "Move the working directory (for instance to /srv or /var/tmp), or set DATABASE_URL."),
-        (programs, "Install the environment outside of it, or set DATABASE_URL."),
-    ):
-        chain = [str(folder) for folder in (*reversed(target.parents), target)]
-        script = 'for f in "$@"; do test -x "$f" || { printf %s "$f"; exit 1; }; done'
-        done = subprocess.run(
-            ["/bin/sh", "-c", script, "sh", *chain],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            cwd="/",
-            check=False,
-            **identity(account),
-        )
-        if done.returncode != 0:
-            message = (
-                f"PostgreSQL does not run as root, and user {account.uid} may not enter {done.stdout}, "
-                f"on the way to {target}. {remedy}"
-            )
-            raise OutagesError("PG_UNREACHABLE_FOLDER", message, folder=done.stdout, target=str(target))
+def admitted(account: Account, directory: Path, programs: Path) -> Account:
+    """The account as it can reach the cluster's folder and the programs, asked as that account (ACLs count).
+
+    Where a folder on the way is closed to it, such as /root, the programs keep the one capability that lets them
+    pass (setpriv of util-linux). Where that cannot be had, PG_UNREACHABLE_FOLDER names the folder. No folder's
+    permissions are changed.
+    """
+    blocked = _blocked(account, directory, programs)
+    if blocked is None:
+        return account
+    if shutil.which("setpriv"):
+        for capability in ("dac_read_search", "dac_override"):
+            helped = account._replace(capability=capability)
+            if _blocked(helped, directory, programs) is None:
+                return helped
+    message = (
+        f"PostgreSQL does not run as root, and user {account.uid} may not enter {blocked}. Move the working "
+        "directory and the environment (for instance to /srv or /var/tmp), or set DATABASE_URL."
+    )
+    raise OutagesError("PG_UNREACHABLE_FOLDER", message, folder=blocked)
+
+
+def _blocked(account: Account, *targets: Path) -> str | None:
+    """The first folder on the way to the targets that the account may not enter."""
+    chain = [str(folder) for target in targets for folder in (*reversed(target.parents), target)]
+    script = 'for f in "$@"; do (cd "$f") 2>/dev/null || { printf %s "$f"; exit 1; }; done'
+    done = subprocess.run(
+        [*prefix(account), "/bin/sh", "-c", script, "sh", *chain],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        cwd="/",
+        check=False,
+        **identity(account),
+    )
+    return None if done.returncode == 0 else done.stdout or chain[0]
+
+
+def prefix(account: Account | None) -> list[str]:
+    """What stands before a command so that it runs as an account that keeps a capability; else nothing."""
+    if account is None or not account.capability:
+        return []
+    keep = f"+{account.capability}"
+    return [
+        "setpriv", f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups", f"--inh-caps={keep}",
+        f"--ambient-caps={keep}", "--",
+    ]  # fmt: skip
 
 
 def identity(account: Account | None) -> dict[str, Any]:
-    """Arguments of subprocess.run that make it run as the account."""
-    return {} if account is None else {"user": account.uid, "group": account.gid, "extra_groups": []}
+    """Arguments of subprocess.run that make it run as the account, unless `prefix` does."""
+    if account is None or account.capability:
+        return {}
+    return {"user": account.uid, "group": account.gid, "extra_groups": []}
 
 
 def give(path: Path, account: Account | None) -> None:
