@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,7 @@ def describe(
     kept = ("month", "pattern", "step_hours", "shapes", "coverage", "through", "bronze_sha256", "silver_sha256")
     return {
         "versions": {
+            "workflow": _version(),
             "python": platform.python_version(),
             **{name: importlib.metadata.version(name) for name in ("polars", "snakemake")},
         },
@@ -107,6 +109,11 @@ def describe(
         "breaks": breaks,
         "payloads": payloads,
     }
+
+
+def _version() -> str:
+    """The workflow's version, which pyproject.toml states."""
+    return str(tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"])
 
 
 def _commit() -> str | None:

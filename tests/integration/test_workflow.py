@@ -1,0 +1,209 @@
+"""The workflow as a whole: what is pending, what a failure leaves, what comes out equal."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from outages.postgres import database
+
+from .workflow_runs import DONE, STAGES, Work, checkout, record, when_running
+
+#: The 3 months of the fixture hold both shapes: the demo's world switches on 2025-05-01.
+FIRST, LAST = date(2025, 3, 30), date(2025, 5, 3)
+CHANGED = "2025-04-11T12.json"
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    import tempfile
+
+    folder = Path(tempfile.mkdtemp(prefix="outages-flow-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def built(place: Path) -> Work:
+    """A finished run over three recorded months; copy it before spoiling it."""
+    config: dict[str, Any] = {
+        "months": {"first": "2025-03", "last": "2025-05"},
+        "hours": [12],
+        "source": {"kind": "recorded", "path": "recorded"},
+    }
+    work = Work(place / "built", checkout(place / "code"), config)
+    record(work.folder / "recorded", FIRST, LAST)
+    work.must()
+    return work
+
+
+def revise(work: Work) -> Work:
+    """The recorder puts another answer in the place of one."""
+    path = work.folder / "recorded" / CHANGED
+    rows = json.loads(path.read_bytes())
+    rows[0]["CLIENTES_AFECTADOS"] += 1000
+    path.write_text(json.dumps(rows))
+    return work
+
+
+@pytest.fixture(scope="module")
+def revised(built: Work, place: Path) -> Work:
+    """An undisturbed run after one recorded file has changed."""
+    work = revise(built.copy(place / "undisturbed"))
+    work.must()
+    return work
+
+
+def month_jobs(month: str) -> list[str]:
+    return [f"Deduplicating {month}", f"Loading {month}", f"Scraping {month}"]
+
+
+LATE = ["Aggregating payloads", "Drawing the page", "Events of 2025-03 to 2025-05", "Publishing"]
+
+
+def test_nothing_is_pending_after_a_run(built: Work, place: Path) -> None:
+    work = built.copy(place / "idle")
+    before = {path: path.stat().st_mtime_ns for path in (work.folder / "results").rglob("*") if path.is_file()}
+    assert work.pending() == []
+    assert "Nothing to be done" in work.must()
+    after = {path: path.stat().st_mtime_ns for path in (work.folder / "results").rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_touched_files_of_the_checkout_re_run_nothing(built: Work, place: Path) -> None:
+    work = built.copy(place / "touched")
+    work.code = checkout(place / "touched-code")
+    for path in work.code.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            os.utime(path)
+    assert work.pending() == []
+
+
+def test_an_edited_script_re_runs_its_stage_and_what_follows(built: Work, place: Path) -> None:
+    work = built.copy(place / "edited")
+    work.code = checkout(place / "edited-code")
+    for script, stages in (("dedupe.py", 2), ("outages/figures.py", 0), ("outages/loading.py", 1)):
+        path = work.code / "workflow" / "scripts" / script
+        text = path.read_text()
+        path.write_text(text + "# edited\n")
+        months = ("2025-03", "2025-04", "2025-05")
+        jobs = {2: ["Deduplicating", "Loading"], 1: ["Loading"], 0: []}[stages]
+        late = LATE if stages else ["Drawing the page", "Publishing"]
+        assert work.pending() == sorted([f"{job} {month}" for job in jobs for month in months] + late)
+        path.write_text(text)
+    assert work.pending() == []
+
+
+def test_a_changed_recorded_file_makes_its_month_pending(built: Work, revised: Work, place: Path) -> None:
+    assert revise(built.copy(place / "changed")).pending() == sorted([*month_jobs("2025-04"), *LATE])
+    silver = "results/silver/2025-04.parquet"
+    before, after = (pl.read_parquet(work.folder / silver)["clientes_reportados"].sum() for work in (built, revised))
+    assert after == before + 1000
+    receipt = json.loads((revised.folder / "results/silver/2025-04.json").read_text())
+    assert receipt["revisions"] == 1
+    assert receipt["rows"]["superseded"] > 0
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_after_a_failed_job_the_next_run_rebuilds_what_is_stale(
+    stage: str, built: Work, revised: Work, place: Path
+) -> None:
+    work = revise(built.copy(place / f"failed-{stage}"))
+    if stage == "customers":
+        (work.folder / "results/customers.parquet").unlink()
+    process = work.start()
+    when_running(work, stage, process, "job")
+    told = process.communicate(timeout=120)[0]
+    assert process.returncode != 0, told
+    held = work.answers()
+    work.must()
+    assert work.results() == revised.results()
+    assert work.pending() == []
+    if stage not in ("scrape", "customers"):
+        assert work.answers() == held == revised.answers()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("act", ["kill", "interrupt"])
+@pytest.mark.parametrize("stage", STAGES)
+def test_after_a_kill_or_an_interrupt_the_next_plain_run_completes(
+    stage: str, act: str, built: Work, revised: Work, place: Path
+) -> None:
+    work = revise(built.copy(place / f"{act}-{stage}"))
+    if stage == "customers":
+        (work.folder / "results/customers.parquet").unlink()
+    process = work.start()
+    when_running(work, stage, process, act)
+    process.communicate(timeout=120)
+    assert process.returncode != 0
+    work.must()
+    assert work.results() == revised.results()
+    assert work.pending() == []
+
+
+def test_a_second_run_at_once_says_so_and_stops(built: Work, place: Path) -> None:
+    work = built.copy(place / "twice")
+    shutil.rmtree(work.folder / "results" / "silver")
+    first = work.start()
+    when_running(work, "dedupe", first, "stop")
+    second = work.must_fail()
+    assert f"RUN_BUSY: another run (process {first.pid})" in second
+    os.killpg(first.pid, signal.SIGCONT)
+    told = first.communicate(timeout=120)[0]
+    assert first.returncode == 0, told
+    assert work.results() == built.results()
+
+
+def test_force_leaves_the_store_of_record_whole(built: Work, place: Path) -> None:
+    work = built.copy(place / "forced")
+    held = work.answers()
+    work.must(DONE, "-F")
+    assert work.answers() == held
+    assert work.results() == built.results()
+
+
+@pytest.mark.parametrize("cores", ["1", "4"])
+def test_the_same_bronze_gives_the_same_bytes(cores: str, built: Work, place: Path) -> None:
+    work = built.copy(place / f"again-{cores}")
+    for path in (work.folder / "results").iterdir():
+        if path.name != "bronze":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    work.must(DONE, "--cores", cores)
+    assert work.results() == built.results()
+
+
+def test_events_agree_row_by_row_in_parquet_and_warehouse(built: Work, place: Path) -> None:
+    work = built.copy(place / "rows")
+    golden = pl.read_parquet(work.folder / "results/gold/golden_interrupciones.parquet")
+    columns = [name for name in golden.columns if name not in ("fecha_dt",)]
+    with database(None, work.folder / "results/postgres") as conn:
+        rows = conn.execute(
+            f"SELECT {', '.join(columns)} "
+            "FROM fact_interrupciones f JOIN dim_geografia USING (codigo_comuna) JOIN dim_empresa USING (id_empresa) "
+            "ORDER BY inicio, hash_id"
+        ).fetchall()
+        days = conn.execute("SELECT id_tiempo FROM fact_interrupciones ORDER BY inicio, hash_id").fetchall()
+        silver = conn.execute("SELECT count(*), sum(filas), sum(clientes_afectados) FROM observaciones").fetchone()
+    assert rows == golden.select(columns).rows()
+    assert [day for (day,) in days] == [int(f"{day:%Y%m%d}") for day in golden["fecha_dt"]]
+    held = pl.read_parquet(work.folder / "results/silver/*[0-9].parquet")
+    assert silver == (held.height, held["filas"].sum(), held["clientes_afectados"].sum())
+    assert set(golden["formato"]) == {"A", "B"}
+
+
+def test_payloads_tell_their_own_digests(built: Work) -> None:
+    gold = built.folder / "results" / "gold"
+    meta = json.loads((gold / "_meta.json").read_text())[0]
+    digests = {name: hashlib.sha256((gold / f"{name}.json").read_bytes()).hexdigest() for name in meta["payloads"]}
+    assert digests == meta["payloads"]
+    assert json.loads((gold / "all.done").read_text())["sha256"].items() >= digests.items()
+    assert meta["synthetic"] is False  # recorded files are taken at their word
+    assert [month["month"] for month in meta["months"]] == ["2025-03", "2025-04", "2025-05"]
