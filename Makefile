@@ -6,13 +6,14 @@ CONFIG ?=
 DIR ?= .
 REAL ?=
 BIN := .venv/bin
-SNAKEMAKE := $(BIN)/snakemake results/gold/all.done --cores $(CORES) --directory $(DIR) $(if $(CONFIG),--configfile $(CONFIG))
+CONFIGS = $(CONFIG) $(MORE)
+SNAKEMAKE = $(BIN)/snakemake results/gold/all.done --cores $(CORES) --directory $(DIR) $(if $(strip $(CONFIGS)),--configfile $(CONFIGS))
 PYTEST := $(BIN)/python -m pytest
 INSTALLED := .venv/.ready
 TESTING := .venv/.testing
 
 .DEFAULT_GOAL := help
-.PHONY: help demo gold live psql test test-slow test-real test-external test-browser lint format cite lock clean-demo
+.PHONY: help demo gold live psql test test-slow test-real lint format cite lock clean-demo
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -35,9 +36,10 @@ gold: $(INSTALLED)  ## build everything pending (CONFIG=FILE, DIR=working direct
 	@mkdir -p $(DIR)
 	$(SNAKEMAKE)
 
+live: MORE := config/live.yaml
 live: $(INSTALLED)  ## one round with the month in progress, for cron or a timer
 	@mkdir -p $(DIR)
-	$(SNAKEMAKE) --config 'months={"live": true}'
+	$(SNAKEMAKE)
 
 psql: $(INSTALLED)  ## psql on the warehouse (DIR=working directory, DATABASE_URL for another)
 	$(BIN)/python workflow/scripts/psql.py $(DIR)
