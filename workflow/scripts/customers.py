@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 import polars as pl
-from outages.acquire import simulated
+from outages.acquire import only_one_asks, refuse_no_contact, simulated
 from outages.clock import iso, parse_iso
 from outages.denominators import COUNTRY, Asked, Value, read_asked, read_official, table
 from outages.errors import OutagesError
@@ -49,13 +49,15 @@ def customers(
     kept = Path(store) / "customers.jsonl"
     names = Names.load(REPOSITORY / "resources")
     asked = read_asked(kept)
-    if ask_month and ask_month not in {line.mes for line in asked}:
-        clock = simulated(parse_iso(now)) if pretend else lambda: datetime.now(UTC)
-        refuse_mixed({line.source for line in asked} | {kind}, str(kept))
-        new = _ask(Path(store), names, ask_month, kind, clock, http)
-        _keep(kept, new)
-        asked += new
+    refuse_mixed({line.source for line in asked} | {kind}, str(kept))
     regions = {code: names.region_name(code) for code, _ in names.query_names()} | {COUNTRY: "CHILE"}
+    if ask_month and regions.keys() - {line.codigo_region for line in asked if line.mes == ask_month}:
+        refuse_no_contact(kind, http["contact"])
+        clock = simulated(parse_iso(now)) if pretend else lambda: datetime.now(UTC)
+        with only_one_asks(Path(store)):
+            new = _ask(Path(store), names, ask_month, kind, clock, http)
+            _keep(kept, new)
+        asked += new
     values = [Value(line.mes, line.codigo_region, line.clientes, f"SEC, {line.asked_at[:10]}", False) for line in asked]
     if official:
         values += read_official(Path(official), regions)
@@ -77,8 +79,13 @@ def _ask(
             told = []
             for code, endpoint, body in [*questions, (COUNTRY, "GetClientesNacional", {})]:
                 reply = await client.ask(endpoint, body)
-                told.append(Asked(month, code, number_of_customers(reply.body, endpoint, body), kind, iso(clock())))
+                try:
+                    number = number_of_customers(reply.body, endpoint, body)
+                except OutagesError as drift:
+                    client.disapprove(drift.code)
+                    raise
                 client.approve()
+                told.append(Asked(month, code, number, kind, iso(clock())))
             return told
 
     return asyncio.run(talk())

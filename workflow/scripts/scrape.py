@@ -5,27 +5,27 @@ project's replica. The store (`answers/`) is a parameter and never an output: no
 """
 
 import asyncio
-import fcntl
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from outages.acquire import Intake, ask_hours, import_recorded, recorded_before, simulated, usual_before
+from outages.acquire import (
+    Intake,
+    ask_hours,
+    import_recorded,
+    only_one_asks,
+    recorded_before,
+    refuse_no_contact,
+    simulated,
+    usual_before,
+)
 from outages.breaker import Breaker
 from outages.clock import Label, parse_iso
 from outages.errors import OutagesError
 from outages.files import write_json
-from outages.ledger import (
-    Plausibility,
-    by_hour,
-    hours_to_ask,
-    open_hours,
-    pattern_labels,
-    refuse_long_runs,
-)
+from outages.ledger import by_hour, hours_to_ask, open_hours, pattern_labels, refuse_long_runs
 from outages.reporting import log, run, say
 from outages.store import Store, seal
 
@@ -54,25 +54,26 @@ def scrape(
     kept = Store(folder, month)
     wanted = pattern_labels(month, hours, parse_iso(through))
     kind = source["kind"]
+    refuse_no_contact(kind, http["contact"])
     with kept.writing(kind) as (writer, answers, torn):
         if torn:
             log().warning("torn_frame_repaired", code="STORE_TORN", bytes=torn, file=str(kept.path))
             say(f"  {kept.path}: a torn last frame of {torn} bytes was set aside")
         if kind == "recorded":
             place = (Path(source["path"]), source["pattern"])
-            usual = Plausibility({}) if accept_implausible else recorded_before(*place, month)
+            usual = None if accept_implausible else recorded_before(*place, month, answers)
             intake = Intake(writer, answers, usual, kind, Path(quarantine) / month)
             new, read = import_recorded(intake, *place, month)
             log().info("imported", new=new, read=read)
             say(f"  {month}: {read} recorded answers read, {new} of them new")
         else:
-            usual = Plausibility({}) if accept_implausible else usual_before(folder, month, answers)
+            usual = None if accept_implausible else usual_before(folder, month, answers)
             intake = Intake(writer, answers, usual, kind, Path(quarantine) / month)
             clock = simulated(parse_iso(now)) if pretend else lambda: datetime.now(UTC)
             due = hours_to_ask(wanted, by_hour(answers), clock())
             if due:
                 _announce(month, due, http)
-                _ask(folder, intake, writer, due, http, clock, not accept_implausible)
+                _ask(folder, intake, writer, due, http, clock)
         writer.flush()
         known = by_hour(answers)
         if not accept_implausible:
@@ -97,13 +98,12 @@ def _ask(
     due: list[Label],
     http: dict[str, Any],
     clock: Callable[[], datetime],
-    judge: bool,
 ) -> None:
     from outages.client import Client, Manners
 
     async def talk() -> list[Label]:
         async with Client(Manners(**http), Breaker(folder / "breaker.json"), clock) as client:
-            return await ask_hours(client, intake, writer, due, http["concurrency"], judge)
+            return await ask_hours(client, intake, writer, due, http["concurrency"])
 
     with only_one_asks(folder):
         failed = asyncio.run(talk())
@@ -113,19 +113,6 @@ def _ask(
             f"{len(failed)} of {len(due)} hours failed, the first {min(failed)}; the others are kept, run again",
             hours=[str(label) for label in failed],
         )
-
-
-@contextmanager
-def only_one_asks(folder: Path) -> Iterator[None]:
-    """Hold the one slot for asking the source from this store; a second run says so and stops."""
-    with os.fdopen(os.open(folder / "source.lock", os.O_RDWR | os.O_CREAT, 0o644), "r+") as slot:
-        try:
-            fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OutagesError(
-                "SOURCE_BUSY", "another run is asking the source; one at a time, run again later"
-            ) from error
-        yield
 
 
 if "snakemake" in globals():

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from .client import Blocked, Client, Failed, Reply
@@ -37,18 +41,50 @@ def decode(body: bytes) -> tuple[str, str]:
     return body.decode("latin-1"), "latin-1"
 
 
+def refuse_no_contact(kind: str, contact: str) -> None:
+    """Raise before any request to the real service when nobody is named whom it could write to."""
+    if kind == "sec" and not contact.strip():
+        raise OutagesError(
+            "CONTACT",
+            "source.contact is empty: give an address or page of yours, which the source is told with every request",
+        )
+
+
+@contextmanager
+def only_one_asks(folder: Path) -> Iterator[None]:
+    """Hold the one slot for asking the source from this store; a second run says so and stops."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(folder / "source.lock", os.O_RDWR | os.O_CREAT, 0o644), "r+") as slot:
+        try:
+            fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutagesError(
+                "SOURCE_BUSY", "another run is asking the source; one at a time, run again later"
+            ) from error
+        yield
+
+
 def usual_before(folder: Path, month: str, answers: list[Answer]) -> Plausibility:
     """What is known about the usual number of communes: this month, and the last day of the month before."""
     begin = utc(labels(month)[0])
     before = [a for a in Store(folder, previous_month(month)).read() if utc(a.label) >= begin - DAY]
-    end = utc(labels(month)[-1]) + HOUR
-    return Plausibility.of([*before, *answers], begin - DAY, end)
+    return Plausibility(observed_communes([*before, *answers]))
+
+
+def observed_communes(answers: list[Answer]) -> dict[Label, int]:
+    """Communes in each observed answer, of several about one hour the last."""
+    return {answer.label: communes(parse(answer.body)[1]) for answer in answers if answer.outcome == "observed"}
 
 
 class Intake:
-    """Judges bodies and puts answers in the store; what cannot be an answer goes to quarantine and stops the job."""
+    """Judges bodies and puts answers in the store; what cannot be an answer goes to quarantine and stops the job.
 
-    def __init__(self, writer: Writer, known: list[Answer], usual: Plausibility, source: str, quarantine: Path) -> None:
+    Without `usual`, every answer with rows is plausible: a person has looked at the month.
+    """
+
+    def __init__(
+        self, writer: Writer, known: list[Answer], usual: Plausibility | None, source: str, quarantine: Path
+    ) -> None:
         self._writer = writer
         self._versions = {label: len(group) for label, group in by_hour(known).items()}
         self._usual = usual
@@ -70,7 +106,7 @@ class Intake:
             _, rows = parse(text)
         except Drift as drift:
             raise self._set_aside(label, body, origin, drift) from drift
-        plausible = bool(rows) and self._usual.judge(label, communes(rows))
+        plausible = bool(rows) and (self._usual is None or self._usual.judge(label, communes(rows)))
         outcome = "observed" if plausible else "implausible" if rows else "empty"
         self._put(
             Answer(
@@ -116,21 +152,22 @@ class Intake:
 
 def import_recorded(intake: Intake, folder: Path, pattern: str, month: str) -> tuple[int, int]:
     """Put the month's recorded answers that the store lacks into it: (new answers, answers read)."""
-    held = {(answer.label, answer.sha256) for answer in intake.known if answer.outcome != "failed"}
+    # Where a recorder does not tell when it asked, one such body is enough for an hour.
+    held = {(a.label, a.sha256, moment) for a in intake.known for moment in (a.asked_at, None)}
     new = read = 0
     for recorded in read_recorded(folder, pattern, month):
         read += 1
-        key = (recorded.label, digest(recorded.body))
+        key = (recorded.label, digest(recorded.body), recorded.asked_at)
         if key not in held:
-            held.add(key)
+            held |= {key, (*key[:2], None)}
             new += 1
             intake.accept(recorded.label, recorded.body, origin=recorded.origin, told=recorded)
     return new, read
 
 
-def recorded_before(folder: Path, pattern: str, month: str) -> Plausibility:
-    """The usual number of communes on the last day of the recorded month before (nothing when it was not recorded)."""
-    begin, seen = utc(labels(month)[0]), {}
+def recorded_before(folder: Path, pattern: str, month: str, answers: list[Answer]) -> Plausibility:
+    """The usual number of communes: this month's answers so far, and the last day of the recorded month before."""
+    begin, seen = utc(labels(month)[0]), observed_communes(answers)
     for recorded in read_recorded(folder, pattern, previous_month(month)):
         if utc(recorded.label) >= begin - DAY:
             try:
@@ -140,20 +177,19 @@ def recorded_before(folder: Path, pattern: str, month: str) -> Plausibility:
     return Plausibility({label: count for label, count in seen.items() if count})
 
 
-async def ask_hours(
-    client: Client, intake: Intake, writer: Writer, hours: list[Label], workers: int, judge: bool
-) -> list[Label]:
+async def ask_hours(client: Client, intake: Intake, writer: Writer, hours: list[Label], workers: int) -> list[Label]:
     """Ask the hours, in order, several at once; returns those that failed.
 
     Answers are on disk at most a second after they came. A drift or a block stops everything at once; a failed
     hour does not keep the others from being asked. An implausible answer is asked again at once, up to 3 times.
+    While the breaker is not closed the first hour is asked alone: it is the probe that the others depend on.
     """
     queue = iter(hours)
     failed: list[Label] = []
     progress = Progress(len(hours))
 
-    async def work() -> None:
-        for label in queue:
+    async def work(labels: Iterator[Label]) -> None:
+        for label in labels:
             asks = 0
             while True:
                 try:
@@ -168,7 +204,7 @@ async def ask_hours(
                     raise
                 asks += 1
                 outcome = _take(client, intake, label, reply)
-                if outcome != "implausible" or not judge or asks >= ASKS:
+                if outcome != "implausible" or asks >= ASKS:
                     break
             progress.step()
 
@@ -180,9 +216,11 @@ async def ask_hours(
     try:
         async with asyncio.TaskGroup() as outer:
             keeper = outer.create_task(keep())
+            if client.suspect():
+                await work(islice(queue, 1))
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(workers, len(hours))):
-                    group.create_task(work())
+                    group.create_task(work(queue))
             keeper.cancel()
     except BaseExceptionGroup as errors:
         raise _first(errors) from errors

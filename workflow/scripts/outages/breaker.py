@@ -2,6 +2,9 @@
 
 closed: requests go out. Five failures in a row, or one block, open it for 30 minutes: no request leaves. After
 that exactly one request, the probe, may go out (half-open); its outcome closes or reopens the breaker.
+
+A file that is empty, or that no breaker wrote, counts as closed: an unattended run goes on, and at most five more
+failures, or one block, open it again.
 """
 
 from __future__ import annotations
@@ -39,16 +42,19 @@ class Breaker:
 
     def state(self) -> dict[str, Any]:
         """The state as it is now, for reports: state, failures, until (seconds since 1970 or null), reason."""
-        return json.loads(self.path.read_text() or "null") or dict(_CLOSED) if self.path.exists() else dict(_CLOSED)
+        return _parse(self.path.read_bytes()) if self.path.exists() else dict(_CLOSED)
 
-    def permit(self) -> None:
-        """Return when a request may leave; raise `BreakerOpen` when not. After the pause, one caller is let through."""
+    def permit(self) -> bool:
+        """Whether the request that may now leave is the probe; raise `BreakerOpen` when none may leave.
+
+        After the pause, one caller is let through: its request is the probe, and is not tried twice.
+        """
         if not self.path.exists():
-            return
+            return False
         with self._locked() as state:
             now = self._clock()
             if state["state"] == "closed":
-                return
+                return False
             if now < state["until"]:
                 what = (
                     "a probe is under way" if state["state"] == "half-open" else f"it opened because {state['reason']}"
@@ -60,12 +66,14 @@ class Breaker:
                     until=until,
                 )
             state.update(state="half-open", until=now + PROBE_SECONDS)
+            return True
 
     def success(self) -> None:
-        """A request brought an answer of a known shape."""
+        """A request brought an answer of a known shape; one that left before the breaker opened does not close it."""
         if self.path.exists():
             with self._locked() as state:
-                state.update(_CLOSED)
+                if state["state"] != "open":
+                    state.update(_CLOSED)
 
     def failure(self, reason: str, block: bool = False) -> None:
         """A request failed for good (retries included) or drifted; a block opens at once."""
@@ -80,14 +88,23 @@ class Breaker:
     def _locked(self) -> Iterator[dict[str, Any]]:
         """The state under an exclusive lock; changes are on disk when the block ends."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644), "r+") as opened:
+        with os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644), "r+b") as opened:
             fcntl.flock(opened, fcntl.LOCK_EX)
-            state = json.loads(opened.read() or "null") or dict(_CLOSED)
+            state = _parse(opened.read())
             before = dict(state)
             yield state
             if state != before:
                 opened.seek(0)
-                opened.write(json.dumps(state))
+                opened.write(json.dumps(state).encode())
                 opened.truncate()
-                opened.flush()
                 os.fsync(opened.fileno())
+
+
+def _parse(content: bytes) -> dict[str, Any]:
+    """The state that a file holds. Only its first JSON value counts: a crash may leave the end of a longer one."""
+    try:
+        state, _ = json.JSONDecoder().raw_decode(content.decode())
+        known = state["state"] == "closed" or (state["state"] in ("open", "half-open") and state["until"] >= 0)
+        return state if known and state["failures"] >= 0 else dict(_CLOSED)
+    except (ValueError, LookupError, TypeError):
+        return dict(_CLOSED)

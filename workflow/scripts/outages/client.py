@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import math
+import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
@@ -60,18 +61,16 @@ class Blocked(OutagesError):
 
 
 class _Retry(Exception):
-    def __init__(self, reason: str, status: int | None = None, after: float | None = None) -> None:
+    """A try that failed: `after` are the seconds that the server named; a `probe` is not tried again."""
+
+    def __init__(self, reason: str, status: int | None = None, after: float = 0.0, probe: bool = False) -> None:
         super().__init__(reason)
-        self.reason, self.status, self.after = reason, status, after
+        self.reason, self.status, self.after, self.probe = reason, status, after, probe
 
 
-def _backoff(error: Exception) -> bool | float:
-    """Whether stamina tries again: by its own growing, jittered pauses, or after what the server named."""
-    if not isinstance(error, _Retry):
-        return False
-    if error.after is None:
-        return True
-    return error.after if error.after <= LONGEST_RETRY_AFTER else False
+def _again(error: Exception) -> bool:
+    """Whether stamina tries again, after its own growing, jittered pauses."""
+    return isinstance(error, _Retry) and not error.probe and error.after <= LONGEST_RETRY_AFTER
 
 
 class Client(AbstractAsyncContextManager["Client"]):
@@ -82,6 +81,7 @@ class Client(AbstractAsyncContextManager["Client"]):
         self._breaker = breaker
         self._now = now
         self._limit = AsyncLimiter(1, 1 / manners.rate) if manners.rate else nullcontext()
+        self._not_before = 0.0
 
     async def __aenter__(self) -> Self:
         """Open the session."""
@@ -105,15 +105,16 @@ class Client(AbstractAsyncContextManager["Client"]):
     async def ask(self, endpoint: str, body: dict[str, Any]) -> Reply:
         """POST one question.
 
-        Connection errors, time-outs, 429 and 5xx are tried again with growing, jittered pauses or after the
-        server's Retry-After; another 4xx never. Raises `Failed` when no try brought an answer, `Blocked` on 403,
-        `BreakerOpen` when the breaker keeps requests back. The breaker learns of failures and blocks here; of
-        successes by `approve`, after the answer's shape has been checked.
+        Connection errors, time-outs, 429 and 5xx are tried again with growing, jittered pauses, and not before
+        the server's Retry-After is over, for which every other request waits too; another 4xx never. Raises
+        `Failed` when no try brought an answer, `Blocked` on 403, `BreakerOpen` when the breaker keeps requests
+        back. The breaker learns of failures and blocks here; of successes by `approve`, after the answer's shape
+        has been checked.
         """
         asked_at = iso(self._now())
         try:
             async for attempt in stamina.retry_context(
-                on=_backoff,
+                on=_again,
                 attempts=self._manners.attempts,
                 timeout=None,
                 wait_initial=self._manners.wait,
@@ -140,17 +141,31 @@ class Client(AbstractAsyncContextManager["Client"]):
         """The answer was a refusal in disguise: the breaker opens at once."""
         self._breaker.failure(reason, block=True)
 
+    def suspect(self) -> bool:
+        """Whether the breaker is not closed: then the next request is the probe, or none may leave."""
+        return self._breaker.state()["state"] != "closed"
+
+    async def _slot(self) -> None:
+        """Wait for the rate, and until the server's Retry-After is over."""
+        while True:
+            async with self._limit:
+                pause = self._not_before - asyncio.get_running_loop().time()
+            if pause <= 0:
+                return
+            await asyncio.sleep(pause)
+
     async def _once(self, endpoint: str, body: dict[str, Any]) -> Reply:
-        async with self._limit:
-            self._breaker.permit()
-            started, asked_at = asyncio.get_running_loop().time(), iso(self._now())
-            try:
-                async with self._session.post(f"{self._manners.url.rstrip('/')}/{endpoint}", json=body) as response:
-                    content = await response.read()
-            except TimeoutError as error:
-                raise _Retry(f"no answer within {self._manners.timeout:g} s") from error
-            except aiohttp.ClientError as error:
-                raise _Retry(f"connection: {type(error).__name__}: {error}") from error
+        loop = asyncio.get_running_loop()
+        await self._slot()
+        probe = self._breaker.permit()
+        started, asked_at = loop.time(), iso(self._now())
+        try:
+            async with self._session.post(f"{self._manners.url.rstrip('/')}/{endpoint}", json=body) as response:
+                content = await response.read()
+        except TimeoutError as error:
+            raise _Retry(f"no answer within {self._manners.timeout:g} s", probe=probe) from error
+        except aiohttp.ClientError as error:
+            raise _Retry(f"connection: {type(error).__name__}: {error}", probe=probe) from error
         if response.status == 403:
             reason = "the source answered 403: it blocks us"
             self._breaker.failure(reason, block=True)
@@ -158,7 +173,10 @@ class Client(AbstractAsyncContextManager["Client"]):
                 "SOURCE_BLOCKED", f"{reason}; the breaker is open for 30 minutes", asked_at=asked_at, status=403
             )
         if response.status in _RETRIED:
-            raise _Retry(f"status {response.status}", response.status, retry_after(response.headers.get("Retry-After")))
+            after = retry_after(response.headers.get("Retry-After")) or 0.0
+            if after <= LONGEST_RETRY_AFTER:
+                self._not_before = max(self._not_before, loop.time() + after)
+            raise _Retry(f"status {response.status}", response.status, after, probe)
         if response.status != 200:
             self._breaker.failure(f"status {response.status}")
             raise Failed(
@@ -168,7 +186,7 @@ class Client(AbstractAsyncContextManager["Client"]):
                 asked_at=asked_at,
                 reason=f"status {response.status}",
             )
-        took = asyncio.get_running_loop().time() - started
+        took = loop.time() - started
         date_header = response.headers.get("Date")
         return Reply(content, response.status, date_header, asked_at, iso(self._now()), math.ceil(took * 1000))
 
@@ -177,11 +195,11 @@ def retry_after(header: str | None) -> float | None:
     """Seconds to wait by a Retry-After header, given in seconds or as an HTTP date; None without a usable one."""
     if header is None:
         return None
-    if header.strip().isdigit():
+    if re.fullmatch(r"\s*[0-9]+\s*", header):
         return float(header)
     try:
         moment = email.utils.parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -140,7 +140,10 @@ def iso(moment: datetime) -> str:
 
 def parse_iso(text: str) -> datetime:
     """UTC moment of an ISO text; one without a zone is refused."""
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise OutagesError("TIME", f"'{text}' is no ISO time: {error}", value=text) from error
     if moment.tzinfo is None:
         raise OutagesError("TIME", f"'{text}' has no time zone", value=text)
     return moment.astimezone(UTC)

@@ -12,9 +12,10 @@ from statistics import median
 
 from .clock import HOUR, SETTLED, Label, labels, parse_iso, utc
 from .errors import OutagesError
-from .shapes import communes, parse
 from .store import Answer
 
+#: Outcomes of an answer; the others are attempts that brought none.
+ANSWERED = frozenset({"observed", "empty", "implausible"})
 #: An empty or implausible hour is asked this often in all, then it is a final gap.
 ASKS = 3
 #: A failed hour is a final gap after failing on this many days.
@@ -50,16 +51,23 @@ def due_at(label: Label, known: list[Answer]) -> datetime | None:
         return over
     observed = [answer for answer in known if answer.outcome == "observed"]
     if observed:
-        asked = [answer.asked_at for answer in known if answer.source != "recorded" and answer.asked_at]
-        settled = over + SETTLED
         # Recorded answers cannot be asked again of whoever recorded them.
-        return settled if asked and parse_iso(max(asked)) < settled else None
+        asked = [answer for answer in known if answer.source != "recorded" and answer.asked_at]
+        settled = over + SETTLED
+        late = [answer for answer in asked if parse_iso(answer.asked_at or "") >= settled]
+        if not any(answer.outcome in ANSWERED for answer in asked) or any(a.outcome in ANSWERED for a in late):
+            return None
+        return None if _failed_days(late) >= FAILED_DAYS else settled
     if sum(answer.outcome == "empty" for answer in known) >= ASKS:
         return None
     if sum(answer.outcome == "implausible" for answer in known) >= ASKS:
         return None
-    failed_on = {(answer.asked_at or "")[:10] for answer in known if answer.outcome in ("failed", "blocked")}
-    return None if len(failed_on) >= FAILED_DAYS else over
+    return None if _failed_days(known) >= FAILED_DAYS else over
+
+
+def _failed_days(known: list[Answer]) -> int:
+    """Days (UTC) on which the hour was asked and no answer came."""
+    return len({(answer.asked_at or "")[:10] for answer in known if answer.outcome in ("failed", "blocked")})
 
 
 def hours_to_ask(wanted: Iterable[Label], known: dict[Label, list[Answer]], now: datetime) -> list[Label]:
@@ -92,12 +100,6 @@ class Plausibility:
             return False
         self._seen[begin] = count
         return True
-
-    @classmethod
-    def of(cls, answers: Iterable[Answer], since: datetime, until: datetime) -> Plausibility:
-        """What the observed answers between two UTC moments tell about the usual number of communes."""
-        near = [a for a in answers if a.outcome == "observed" and since <= utc(a.label) < until]
-        return cls({answer.label: communes(parse(answer.body)[1]) for answer in near})
 
 
 def refuse_long_runs(month: str, wanted: Iterable[Label], known: dict[Label, list[Answer]]) -> None:

@@ -17,11 +17,13 @@ import msgspec
 
 from .clock import Label, exists, labels, local, month_of
 from .errors import OutagesError
-from .store import WITH_ROWS, read_lines
+from .store import WITH_ROWS, read_lines, refuse_mixed
 
 _YEAR_FILE = re.compile(r"checkpoint_(\d{4})\.json\Z")
 _WHOLE_FILE = re.compile(r"dataset_.*\.json\Z")
 _BRONZE_FILE = re.compile(r"(\d{4}-\d{2})\.jsonl\.zst\Z")
+#: Years that a recorded hour can be of; the source begins in 2017.
+_YEARS = range(2000, 2100)
 _DATES = ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%d/%m/%Y %H:%M")
 
 
@@ -43,7 +45,7 @@ class Entry(msgspec.Struct):
     fecha_consultada: str | dict[str, int] | None = None
     hora_server: Any = None
     hora_server_scraping: Any = None
-    data: msgspec.Raw = msgspec.Raw(b"[]")
+    data: msgspec.Raw = msgspec.Raw(b"")
 
 
 class YearFile(msgspec.Struct):
@@ -62,13 +64,25 @@ def files_of(folder: Path, pattern: str, month: str) -> list[Path]:
     """The files that may hold answers of a local month, sorted; a missing folder is an error."""
     if not folder.is_dir():
         raise OutagesError("RECORDED_FOLDER", f"{folder}: no such folder (source.path)", file=str(folder))
-    hourly = {folder / hour_name(pattern, label) for label in labels(month)}
-    found = [path for path in hourly if path.exists()]
+    found = [path for path in _hourly(folder, pattern, month) if path.exists()]
     for path in folder.iterdir():
         year, bronze = _YEAR_FILE.match(path.name), _BRONZE_FILE.match(path.name)
         if (year and year[1] == month[:4]) or _WHOLE_FILE.match(path.name) or (bronze and bronze[1] == month):
             found.append(path)
     return sorted(found)
+
+
+def _hourly(folder: Path, pattern: str, month: str) -> dict[Path, Label]:
+    """The hour that each hourly file of the month would hold; a file of an hour that never happened is an error."""
+    hours = labels(month)
+    named = {folder / hour_name(pattern, label): label for label in hours}
+    if len(named) < len(hours):
+        raise OutagesError("RECORDED_PATTERN", f"source.pattern '{pattern}' gives several hours the same name")
+    for never in {Label(label.fecha, hour) for label in hours for hour in range(24)} - set(hours):
+        path = folder / hour_name(pattern, never)
+        if path.exists():
+            raise OutagesError("RECORDED_HOUR", f"{path.name}: {never} is no local hour that happened", file=path.name)
+    return named
 
 
 def hour_name(pattern: str, label: Label) -> str:
@@ -89,18 +103,23 @@ def listing(folder: Path, pattern: str, month: str) -> str:
 
 def read_recorded(folder: Path, pattern: str, month: str) -> Iterator[Recorded]:
     """Every recorded answer of a local month, file by file in their order, hours of hourly files in order."""
-    hourly = {folder / hour_name(pattern, label): label for label in labels(month)}
+    hourly = _hourly(folder, pattern, month)
     for path in files_of(folder, pattern, month):
         if path in hourly:
             yield Recorded(hourly[path], path.name, path.read_bytes())
         elif _BRONZE_FILE.match(path.name):
-            yield from _bronze(path)
+            yield from _bronze(path, month)
         else:
             yield from (answer for answer in _year_file(path) if month_of(answer.label) == month)
 
 
-def _bronze(path: Path) -> Iterator[Recorded]:
-    for line in read_lines(path):
+def _bronze(path: Path, month: str) -> Iterator[Recorded]:
+    for number, line in enumerate(read_lines(path), start=1):
+        refuse_mixed({line.source, "recorded"}, path.name)
+        if month_of(line.label) != month or not exists(line.label):
+            raise OutagesError(
+                "RECORDED_HOUR", f"{path.name}, line {number}: {line.label} is no hour of {month}", file=path.name
+            )
         if line.outcome in WITH_ROWS or line.outcome == "empty":
             body = line.body.encode(line.encoding)
             yield Recorded(line.label, path.name, body, line.server_date, line.asked_at, line.answered_at)
@@ -122,9 +141,12 @@ def _year_file(path: Path) -> Iterator[Recorded]:
             if isinstance(entry, str) or not entry.success:
                 continue
             origin = f"{path.name}#{year}{'/' if year else ''}{number}"
+            label = parse_label(entry.fecha_consultada, origin)
+            if not whole and str(label.fecha.year) != path.stem[-4:]:
+                raise OutagesError("RECORDED_HOUR", f"{origin}: {label} is not of the file's year", file=origin)
             server = entry.hora_server if entry.hora_server is not None else entry.hora_server_scraping
             yield Recorded(
-                parse_label(entry.fecha_consultada, origin),
+                label,
                 origin,
                 bytes(entry.data),
                 None if server is None else str(server),
@@ -140,12 +162,12 @@ def parse_label(value: str | dict[str, int] | None, origin: str) -> Label:
     if isinstance(value, dict) and {"anho", "mes", "dia", "hora"} <= value.keys():
         try:
             label = Label(date(value["anho"], value["mes"], value["dia"]), value["hora"])
-        except ValueError:
+        except (ValueError, OverflowError):
             label = None
     elif isinstance(value, str):
         moment = _moment(value.strip())
         label = Label(moment.date(), moment.hour) if moment else None
-    if label is None or not 0 <= label.hora <= 23 or not exists(label):
+    if label is None or label.fecha.year not in _YEARS or not 0 <= label.hora <= 23 or not exists(label):
         raise OutagesError(
             "RECORDED_HOUR",
             f"{origin}, field fecha_consultada: {value!r} is no local hour that happened",
@@ -161,6 +183,8 @@ def _moment(text: str) -> datetime | None:
             return datetime.strptime(text, form)
         except ValueError:
             continue
+    if len(text) <= len("2024-08-02"):  # a day alone would become midnight, which nobody said
+        return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

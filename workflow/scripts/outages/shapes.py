@@ -14,8 +14,9 @@ import msgspec
 
 from .errors import OutagesError
 
-#: More customers in one row than a 32-bit integer holds cannot be an answer about Chile.
+#: A number that a 32-bit integer does not hold cannot be an answer about Chile.
 MOST = 2**31 - 1
+Number = Annotated[int, msgspec.Meta(ge=-MOST - 1, le=MOST)] | None
 Customers = Annotated[int, msgspec.Meta(ge=0, le=MOST)] | Annotated[str, msgspec.Meta(pattern=r"^[0-9]{0,9}\Z")] | None
 
 
@@ -28,13 +29,13 @@ class RowA(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     CLIENTES_AFECTADOS: Customers
     ACTUALIZADO_HACE: str | None
     FECHA_INT_STR: str | None
-    DIA_INT: int | None
-    MES_INT: int | None
-    ANHO_INT: int | None
-    HORA: int | None
-    DIA: int | None
-    MES: int | None
-    ANHO: int | None
+    DIA_INT: Number
+    MES_INT: Number
+    ANHO_INT: Number
+    HORA: Number
+    DIA: Number
+    MES: Number
+    ANHO: Number
 
 
 class RowB(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -59,12 +60,16 @@ def parse(body: str) -> tuple[str | None, list[Any]]:
 
     Raises `Drift` for anything else, naming the first bad row (counted from 0), its field and value.
     """
-    shape = "A" if '"NOMBRE_EMPRESA"' in body else "B"
-    try:
-        rows = _DECODERS[shape].decode(body)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise _drift(body, error) from error
-    return (shape, rows) if rows else (None, [])
+    # The name of A's field tells which shape to try first; it could also be escaped, or the name of a place.
+    errors: list[Exception] = []
+    for shape in ("AB" if '"NOMBRE_EMPRESA"' in body else "BA"):
+        try:
+            rows = _DECODERS[shape].decode(body)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            errors.append(error)
+        else:
+            return (shape, rows) if rows else (None, [])
+    raise _drift(body, errors[0]) from errors[0]
 
 
 def communes(rows: list[Any]) -> int:
@@ -106,7 +111,7 @@ def _row_drift(number: int, row: Any, expected: str) -> Drift | None:
             "DRIFT_FIELDS",
             f"row {number} is not of shape {expected}: it {' and '.join(parts)}",
             row=number,
-            field=", ".join(missing + added),
+            field=", ".join(map(_printable, missing + added)),
         )
     for field, value in row.items():
         try:
@@ -126,5 +131,13 @@ _BLANK = {name: dict.fromkeys(fields) for name, fields in _FIELDS.items()}
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=True)
+    try:
+        text = json.dumps(value, ensure_ascii=True)
+    except RecursionError:
+        text = f"a deeply nested {type(value).__name__}"
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _printable(name: str) -> str:
+    """The name of a field without half a surrogate pair, which no log could write."""
+    return name.encode(errors="backslashreplace").decode()

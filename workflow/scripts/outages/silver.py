@@ -215,7 +215,7 @@ def parse_start(text: str | None) -> date | None:
         return None
     try:
         return date(int(parts[2]), int(parts[1]), int(parts[0]))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

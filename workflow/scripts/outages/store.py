@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -28,6 +29,7 @@ REAL_SOURCES = frozenset({"sec", "recorded"})
 #: Outcomes that carry rows of the source; the others record an attempt.
 WITH_ROWS = frozenset({"observed", "implausible"})
 _LEVEL = 9
+_CHUNK = 1 << 16
 
 
 class Answer(msgspec.Struct, kw_only=True):
@@ -59,9 +61,9 @@ class Answer(msgspec.Struct, kw_only=True):
         return Label(date.fromisoformat(self.fecha), self.hora)
 
 
-def sort_key(answer: Answer) -> tuple[str, int, str, str]:
+def sort_key(answer: Answer) -> tuple[str, int, str, str, int]:
     """The order of bronze; an answer that does not tell when it was asked is older than any that does."""
-    return (answer.fecha, answer.hora, answer.asked_at or "", answer.sha256)
+    return (answer.fecha, answer.hora, answer.asked_at or "", answer.sha256, answer.version)
 
 
 _decoder = msgspec.json.Decoder(Answer)
@@ -73,12 +75,11 @@ def read_lines(path: Path) -> Iterator[Answer]:
         number = 0
         rest = b""
         try:
-            with zstandard.ZstdDecompressor().stream_reader(opened, read_across_frames=True) as reader:
-                while chunk := reader.read(1 << 20):
-                    *lines, rest = (rest + chunk).split(b"\n")
-                    for line in lines:
-                        number += 1
-                        yield _decoder.decode(line)
+            for chunk in _contents(opened):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    number += 1
+                    yield _decoder.decode(line)
         except zstandard.ZstdError as error:
             raise OutagesError(
                 "STORE_DAMAGED", f"{path} is damaged after line {number}: {error}", file=str(path)
@@ -102,34 +103,39 @@ def seal(answers: Iterable[Answer], path: Path) -> None:
 class Writer:
     """Appends answers; what `flush` returned from is on disk."""
 
-    def __init__(self, opened: BinaryIO) -> None:
+    def __init__(self, opened: BinaryIO, path: Path) -> None:
         self._file = opened
+        self._path = path
         self._waiting: list[bytes] = []
+        self._one_flush = threading.Lock()
 
     def append(self, answer: Answer) -> None:
         """Queue one answer for the next `flush`."""
         self._waiting.append(msgspec.json.encode(answer) + b"\n")
 
     def flush(self) -> None:
-        """Write what waits as one frame and fsync it; an error leaves the file as it was before."""
-        waiting, self._waiting = self._waiting, []
-        if not waiting:
-            return
-        frame = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(b"".join(waiting))
-        end = self._file.seek(0, os.SEEK_END)
-        try:
-            self._file.write(frame)
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            os.ftruncate(self._file.fileno(), end)
-            self._waiting = waiting + self._waiting
-            raise OutagesError(
-                "STORE_WRITE",
-                f"{self._file.name}: {len(waiting)} answers could not be written ({error.strerror}); "
-                "make space and run again, they will be asked again",
-                file=str(self._file.name),
-            ) from error
+        """Write what waits as one frame and fsync it; an error leaves the file, and what waits, as it was before.
+
+        May run in another thread than `append`: an answer that comes meanwhile waits for the next flush.
+        """
+        with self._one_flush:
+            waiting = self._waiting[:]
+            if not waiting:
+                return
+            frame = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(b"".join(waiting))
+            end = self._file.seek(0, os.SEEK_END)
+            try:
+                _write_all(self._file, frame)
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                os.ftruncate(self._file.fileno(), end)
+                raise OutagesError(
+                    "STORE_WRITE",
+                    f"{self._path}: {len(waiting)} answers could not be written ({error.strerror}); "
+                    "make space and run again, they will be asked again",
+                    file=str(self._path),
+                ) from error
+            del self._waiting[: len(waiting)]
 
 
 class Store:
@@ -141,8 +147,8 @@ class Store:
         self.state_path = folder / f"{month}.state.json"
 
     def read(self) -> list[Answer]:
-        """Every answer, in the order received; empty when there is none yet."""
-        return list(read_lines(self.path)) if self.path.exists() else []
+        """Every answer, in the order received; empty when there is none yet. A torn last frame is left out."""
+        return _whole_frames(self.path.read_bytes(), self.path)[0] if self.path.exists() else []
 
     @contextmanager
     def writing(self, source: str) -> Iterator[tuple[Writer, list[Answer], int]]:
@@ -165,7 +171,7 @@ class Store:
                 ) from error
             answers, torn = _recover(opened, self.path)
             refuse_mixed({answer.source for answer in answers} | {source}, str(self.path))
-            writer = Writer(opened)
+            writer = Writer(opened, self.path)
             try:
                 yield writer, answers, torn
             finally:
@@ -189,23 +195,41 @@ def digest(body: bytes) -> str:
 
 
 def _recover(opened: Any, path: Path) -> tuple[list[Answer], int]:
-    """(answers, bytes of a torn last frame): cut a frame that is not whole and keep its bytes in a file beside.
-
-    Damage that whole frames follow is no torn write: it is an error, and nothing is cut.
-    """
+    """(answers, bytes of a torn last frame): cut a frame that is not whole and keep its bytes in a file beside."""
     opened.seek(0)
     data = opened.read()
+    answers, whole = _whole_frames(data, path)
+    if whole == len(data):
+        return answers, 0
+    beside = path.with_name(f"{path.name}.torn-{whole}")
+    try:
+        beside.write_bytes(data[whole:])
+    except OSError as error:
+        raise OutagesError(
+            "STORE_WRITE", f"{beside}: not written ({error.strerror}); make space and run again", file=str(beside)
+        ) from error
+    os.ftruncate(opened.fileno(), whole)
+    os.fsync(opened.fileno())
+    return answers, len(data) - whole
+
+
+def _whole_frames(data: bytes, path: Path) -> tuple[list[Answer], int]:
+    """(answers, end) of the whole frames that a store begins with; what follows them is a torn last frame.
+
+    Damage that whole frames follow is no torn write: it is an error.
+    """
     answers: list[Answer] = []
     whole = 0
     while whole < len(data):
         content, end = _frame(data, whole)
         if content is None:
             break
-        answers += [_decoder.decode(line) for line in content.splitlines()]
+        try:
+            answers += [_decoder.decode(line) for line in content.splitlines()]
+        except msgspec.MsgspecError as error:
+            raise OutagesError("STORE_DAMAGED", f"{path}, frame at byte {whole}: {error}", file=str(path)) from error
         whole = end
-    if whole == len(data):
-        return answers, 0
-    magic = data.find(zstandard.FRAME_HEADER, whole + 1)
+    magic = data.find(zstandard.FRAME_HEADER, whole + 1) if whole < len(data) else -1
     while magic != -1:
         if _frame(data, magic)[0] is not None:
             raise OutagesError(
@@ -214,17 +238,35 @@ def _recover(opened: Any, path: Path) -> tuple[list[Answer], int]:
                 file=str(path),
             )
         magic = data.find(zstandard.FRAME_HEADER, magic + 1)
-    path.with_name(f"{path.name}.torn-{whole}").write_bytes(data[whole:])
-    os.ftruncate(opened.fileno(), whole)
-    os.fsync(opened.fileno())
-    return answers, len(data) - whole
+    return answers, whole
 
 
 def _frame(data: bytes, start: int) -> tuple[bytes | None, int]:
     """(content, end) of the frame that starts at a byte; (None, start) when it is not whole."""
-    reader = zstandard.ZstdDecompressor().decompressobj()
+    reader, at, parts = zstandard.ZstdDecompressor().decompressobj(), start, []
     try:
-        content = reader.decompress(memoryview(data)[start:])
+        while at < len(data) and not reader.eof:
+            parts.append(reader.decompress(data[at : at + _CHUNK]))
+            at = min(at + _CHUNK, len(data))
     except zstandard.ZstdError:
         return None, start
-    return (content, len(data) - len(reader.unused_data)) if reader.eof else (None, start)
+    return (b"".join(parts), at - len(reader.unused_data)) if reader.eof else (None, start)
+
+
+def _contents(opened: BinaryIO) -> Iterator[bytes]:
+    """What the frames of a file hold, piece by piece; a last frame that is not whole is an error."""
+    reader = None
+    while chunk := opened.read(_CHUNK):
+        while chunk:
+            reader = reader or zstandard.ZstdDecompressor().decompressobj()
+            yield reader.decompress(chunk)
+            chunk, reader = (reader.unused_data, None) if reader.eof else (b"", reader)
+    if reader is not None:
+        raise zstandard.ZstdError("the last frame is cut off")
+
+
+def _write_all(opened: BinaryIO, data: bytes) -> None:
+    """Write every byte: an unbuffered file may take only some, above all where the disk fills up."""
+    left = memoryview(data)
+    while left:
+        left = left[opened.write(left) :]
