@@ -40,6 +40,7 @@ class Scrapes:
     hours: list[int] | str = "all"
     http: dict[str, Any] = field(default_factory=dict)
     accept: bool = False
+    tolerance: float | None = None
     store: Path | None = None
     _seen: int = 0
 
@@ -71,7 +72,7 @@ class Scrapes:
             "bronze": str(self.bronze), "month": self.month, "store": str(self.answers),
             "source": {"kind": self.kind, "path": None, "pattern": None}, "hours": self.hours, "through": self.through,
             "turn": 1, "accept_implausible": self.accept, "now": self.now, "pretend": True, "http": self.manners(),
-            "quarantine": str(self.quarantine),
+            "quarantine": str(self.quarantine), "tolerance": self.tolerance,
         }  # fmt: skip
 
     def __call__(self) -> list[Answer]:

@@ -243,7 +243,7 @@ def test_a_client_error_is_never_tried_again(scrapes: Scrapes, tmp_path: Path) -
 
 
 def test_a_bad_request_is_never_tried_again(scrapes: Scrapes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("outages.acquire.request_body", lambda label: {"anho": 2025, "mes": 13, "dia": 1, "hora": 1})
+    monkeypatch.setattr("outages.asking.request_body", lambda label: {"anho": 2025, "mes": 13, "dia": 1, "hora": 1})
     scrapes.hours = [12]
     refused(scrapes, "HOURS_FAILED")
     assert [line["status"] for line in scrapes.requests()] == [400]

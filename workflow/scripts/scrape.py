@@ -13,7 +13,6 @@ from typing import Any
 
 from outages.acquire import (
     Intake,
-    ask_hours,
     import_recorded,
     only_one_asks,
     recorded_before,
@@ -22,7 +21,7 @@ from outages.acquire import (
     usual_before,
 )
 from outages.breaker import Breaker
-from outages.clock import Label, parse_iso
+from outages.clock import Label, month_end, parse_iso
 from outages.errors import OutagesError
 from outages.files import write_json
 from outages.ledger import by_hour, hours_to_ask, open_hours, pattern_labels, refuse_long_runs
@@ -42,13 +41,16 @@ def scrape(
     now: str,
     pretend: bool,
     http: dict[str, Any],
+    tolerance: float | None,
     quarantine: str = "results/quarantine",
 ) -> None:
     """Complete the month's answers up to `through` (UTC) and write `bronze`.
 
     `turn` counts the completed rounds over this month, this one included; `now` is the run's UTC time, at which
     a pretended clock starts when `pretend` is set. Raises an `OutagesError` when an hour failed, drifted or was
-    blocked: then there is no bronze, and what did come is kept in the store.
+    blocked: then there is no bronze, and what did come is kept in the store. Of a month in progress the recent
+    hours are compared with the source's national series, `tolerance` being the share above which a difference is
+    an error (None: they are not compared).
     """
     folder = Path(store)
     kept = Store(folder, month)
@@ -71,9 +73,10 @@ def scrape(
             intake = Intake(writer, answers, usual, kind, Path(quarantine) / month)
             clock = simulated(parse_iso(now)) if pretend else lambda: datetime.now(UTC)
             due = hours_to_ask(wanted, by_hour(answers), clock())
+            in_progress = parse_iso(through) < month_end(month)
             if due:
                 _announce(month, due, http)
-                _ask(folder, intake, writer, due, http, clock)
+                _ask(folder, intake, writer, due, http, clock, tolerance if in_progress else None)
         writer.flush()
         known = by_hour(answers)
         if not accept_implausible:
@@ -98,12 +101,17 @@ def _ask(
     due: list[Label],
     http: dict[str, Any],
     clock: Callable[[], datetime],
+    tolerance: float | None,
 ) -> None:
+    from outages.asking import ask_hours, compare_with_series
     from outages.client import Client, Manners
 
     async def talk() -> list[Label]:
         async with Client(Manners(**http), Breaker(folder / "breaker.json"), clock) as client:
-            return await ask_hours(client, intake, writer, due, http["concurrency"])
+            failed = await ask_hours(client, intake, writer, due, http["concurrency"])
+            if tolerance is not None:
+                await compare_with_series(client, intake, tolerance, folder / "reconciliation.jsonl")
+            return failed
 
     with only_one_asks(folder):
         failed = asyncio.run(talk())
@@ -118,4 +126,11 @@ def _ask(
 if "snakemake" in globals():
     _config = snakemake.config
     _http = {key: value for key, value in _config["source"].items() if key not in ("kind", "path", "pattern")}
-    run(scrape, snakemake, http=_http, now=os.environ["OUTAGES_NOW"], pretend=_config["now"] is not None)
+    run(
+        scrape,
+        snakemake,
+        http=_http,
+        tolerance=_config["quality"]["series_tolerance"],
+        now=os.environ["OUTAGES_NOW"],
+        pretend=_config["now"] is not None,
+    )

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import os
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .client import Blocked, Client, Failed, Reply
 from .clock import HOUR, Label, labels, previous_month, utc
 from .errors import OutagesError
-from .ledger import ASKS, Plausibility, by_hour
+from .ledger import Plausibility, by_hour
 from .recorded import Recorded, read_recorded
-from .reporting import log, say
+from .reporting import log
 from .shapes import Drift, communes, parse
 from .store import Answer, Store, Writer, digest
 
+if TYPE_CHECKING:
+    from .client import Reply
+
 DAY = 24 * HOUR
-_CHALLENGE = re.compile(r"captcha|cf-chl|just a moment|request rejected|access denied|incapsula", re.IGNORECASE)
-
-
-def request_body(label: Label) -> dict[str, int]:
-    """What GetPorFecha is asked: all four fields always, hour 0 included (a missing one would mean midnight)."""
-    return {"anho": label.fecha.year, "mes": label.fecha.month, "dia": label.fecha.day, "hora": label.hora}
 
 
 def decode(body: bytes) -> tuple[str, str]:
@@ -175,103 +169,6 @@ def recorded_before(folder: Path, pattern: str, month: str, answers: list[Answer
             except Drift:
                 log().warning("context_unreadable", file=recorded.origin)  # its own month says so as an error
     return Plausibility({label: count for label, count in seen.items() if count})
-
-
-async def ask_hours(client: Client, intake: Intake, writer: Writer, hours: list[Label], workers: int) -> list[Label]:
-    """Ask the hours, in order, several at once; returns those that failed.
-
-    Answers are on disk at most a second after they came. A drift or a block stops everything at once; a failed
-    hour does not keep the others from being asked. An implausible answer is asked again at once, up to 3 times.
-    While the breaker is not closed the first hour is asked alone: it is the probe that the others depend on.
-    """
-    queue = iter(hours)
-    failed: list[Label] = []
-    progress = Progress(len(hours))
-
-    async def work(labels: Iterator[Label]) -> None:
-        for label in labels:
-            asks = 0
-            while True:
-                try:
-                    reply = await client.ask("GetPorFecha", request_body(label))
-                except Failed as error:
-                    intake.attempt(label, "failed", str(error.facts["asked_at"]), _status(error))
-                    log().warning("hour_failed", hour=str(label), code=error.code, message=error.message)
-                    failed.append(label)
-                    break
-                except Blocked as error:
-                    intake.attempt(label, "blocked", str(error.facts["asked_at"]), _status(error))
-                    raise
-                asks += 1
-                outcome = _take(client, intake, label, reply)
-                if outcome != "implausible" or asks >= ASKS:
-                    break
-            progress.step()
-
-    async def keep() -> None:
-        while True:
-            await asyncio.sleep(0.5)
-            await asyncio.to_thread(writer.flush)
-
-    try:
-        async with asyncio.TaskGroup() as outer:
-            keeper = outer.create_task(keep())
-            if client.suspect():
-                await work(islice(queue, 1))
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(workers, len(hours))):
-                    group.create_task(work(queue))
-            keeper.cancel()
-    except BaseExceptionGroup as errors:
-        raise _first(errors) from errors
-    return failed
-
-
-def _take(client: Client, intake: Intake, label: Label, reply: Reply) -> str:
-    text, _ = decode(reply.body)
-    if text.lstrip().startswith("<") and _CHALLENGE.search(text):
-        client.block("the source answered with a challenge page")
-        intake.attempt(label, "blocked", reply.asked_at, reply.status)
-        raise Blocked("SOURCE_BLOCKED", f"hour {label}: the source answered with a challenge page: it blocks us")
-    try:
-        outcome = intake.accept(label, reply.body, reply=reply)
-    except Drift as drift:
-        client.disapprove(drift.code)
-        intake.attempt(label, "drift", reply.asked_at, reply.status)
-        raise
-    client.approve()
-    return outcome
-
-
-def _first(errors: BaseExceptionGroup) -> BaseException:
-    """The error that stopped the group: a coded one before any other."""
-    flat: list[BaseException] = []
-    for error in errors.exceptions:
-        flat += [_first(error)] if isinstance(error, BaseExceptionGroup) else [error]
-    return next((error for error in flat if isinstance(error, OutagesError)), flat[0])
-
-
-def _status(error: OutagesError) -> int | None:
-    status = error.facts.get("status")
-    return status if isinstance(status, int) else None
-
-
-class Progress:
-    """A line now and then for who watches: hours done, rate, time left."""
-
-    def __init__(self, total: int, now: Callable[[], float] = time.monotonic) -> None:
-        self._total, self._done, self._now = total, 0, now
-        self._began = self._told = now()
-
-    def step(self) -> None:
-        """One hour more is done."""
-        self._done += 1
-        moment = self._now()
-        if moment - self._told >= 10 or (self._done == self._total and moment - self._began >= 10):
-            rate = self._done / (moment - self._began)
-            left = (self._total - self._done) / rate
-            say(f"  {self._done} of {self._total} hours, {rate:.1f} a second, about {left / 60:.0f} min left")
-            self._told = moment
 
 
 def simulated(start: datetime) -> Callable[[], datetime]:

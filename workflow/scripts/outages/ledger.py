@@ -44,6 +44,11 @@ def asked_order(answer: Answer) -> tuple[str, int]:
     return (answer.asked_at or "", answer.version)
 
 
+def precedence(shape: str | None, answer: Answer) -> tuple[bool, tuple[str, int]]:
+    """What counts for an hour is the answer for which this is largest: shape A before B, then the last asked."""
+    return (shape == "A", asked_order(answer))
+
+
 def due_at(label: Label, known: list[Answer]) -> datetime | None:
     """When the hour is to be asked next: a UTC moment, possibly past; None when it is final."""
     over = utc(label) + HOUR

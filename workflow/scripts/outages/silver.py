@@ -16,7 +16,7 @@ import polars as pl
 
 from .clock import HOUR, Label, labels, step_hours, utc
 from .errors import OutagesError
-from .ledger import asked_order, by_hour, is_final
+from .ledger import by_hour, is_final, precedence
 from .names import Names
 from .shapes import Drift, parse
 from .store import WITH_ROWS, Answer
@@ -65,7 +65,7 @@ def read_answers(answers: Sequence[Answer], accept_implausible: bool) -> Reading
             if answer.outcome == "implausible" and not accept_implausible:
                 reading.implausible += len(rows)
             elif shape:
-                usable.append(((shape == "A", asked_order(answer)), shape, rows, answer.sha256))
+                usable.append((precedence(shape, answer), shape, rows, answer.sha256))
         if usable:
             usable.sort(key=lambda candidate: candidate[0])
             reading.superseded += sum(len(rows) for _, _, rows, _ in usable[:-1])
