@@ -13,7 +13,7 @@ INSTALLED := .venv/.ready
 TESTING := .venv/.testing
 
 .DEFAULT_GOAL := help
-.PHONY: help demo gold live psql test test-slow test-real lint format cite lock clean-demo
+.PHONY: help demo gold live health psql test test-slow test-real bench lint format cite lock clean-demo
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -41,6 +41,9 @@ live: $(INSTALLED)  ## one round with the month in progress, for cron or a timer
 	@mkdir -p $(DIR)
 	$(SNAKEMAKE)
 
+health: $(INSTALLED)  ## fresh and whole? fails when something is stale (CONFIG=FILE, DIR=working directory)
+	@$(BIN)/python workflow/scripts/health.py $(DIR) $(CONFIGS)
+
 psql: $(INSTALLED)  ## psql on the warehouse (DIR=working directory, DATABASE_URL for another)
 	$(BIN)/python workflow/scripts/psql.py $(DIR)
 
@@ -52,6 +55,9 @@ test-slow: $(TESTING)  ## the longer tests
 
 test-real: $(TESTING)  ## tests on recorded answers of the source (REAL=DIR)
 	REAL="$(REAL)" $(PYTEST) -m real
+
+bench: $(INSTALLED)  ## how fast the engine asks when nothing holds it back (half a minute)
+	PYTHONPATH=workflow/scripts:. $(BIN)/python benchmarks/engine.py
 
 lint: $(TESTING)  ## ruff, snakefmt, snakemake --lint, types
 	$(BIN)/ruff check .

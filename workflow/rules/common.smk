@@ -29,4 +29,4 @@ onsuccess:
 
 
 onerror:
-    RUN.end()
+    RUN.end(failed=True, jobs=workflow.scheduler.failed, logs=log)

@@ -25,7 +25,7 @@ from outages.clock import Label, month_end, parse_iso
 from outages.errors import OutagesError
 from outages.files import write_json
 from outages.ledger import by_hour, hours_to_ask, open_hours, pattern_labels, refuse_long_runs
-from outages.reporting import log, run, say
+from outages.reporting import count, log, run, say
 from outages.store import Store, seal
 
 
@@ -115,6 +115,7 @@ def _ask(
 
     with only_one_asks(folder):
         failed = asyncio.run(talk())
+    count(requests=len(due), failed_hours=len(failed))
     if failed:
         raise OutagesError(
             "HOURS_FAILED",

@@ -1,12 +1,23 @@
-"""What a run of the workflow holds for its length: its own lock, and a claim on the embedded database."""
+"""What a run of the workflow holds for its length: its own lock, and a claim on the embedded database.
+
+When it fails it also leaves a record, and tells whoever wants to be told.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import signal
+import sys
+import threading
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
+from . import history
 from .errors import OutagesError
 
 
@@ -22,6 +33,8 @@ class Run:
         self.cluster = cluster
         self._lock = Path(lock)
         self._held = ExitStack()
+        self._interrupted = False
+        self._number = ""
 
     def begin(self) -> None:
         """Take the lock and the claim; a second run in the same directory says so and stops."""
@@ -38,11 +51,61 @@ class Run:
         opened.truncate(0)
         opened.write(str(os.getpid()))
         opened.flush()
+        self._number = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{os.getpid()}"
+        os.environ[history.RUN] = self._number  # the jobs inherit it
+        self._watch()
         if not os.environ.get("DATABASE_URL"):
             from .postgres import Embedded
 
             self._held.enter_context(Embedded(Path(self.cluster)).claim())
 
-    def end(self) -> None:
-        """Give both back."""
-        self._held.close()
+    def end(self, failed: bool = False, jobs: Iterable[Any] = (), logs: Sequence[str] = ()) -> None:
+        """Give both back; of a run that failed, leave a record.
+
+        `jobs` are those that Snakemake holds for failed (their `name` and `wildcards` count): one that was killed,
+        or failed outside of its script, has told nothing itself. `logs` are Snakemake's own.
+        """
+        try:
+            self._lock.write_text("")
+            self._held.close()
+        finally:
+            if failed:
+                named = [(job.name, getattr(job, "wildcards", {}).get("month")) for job in jobs]
+                self._report(named, logs[0] if logs else None)
+
+    def _watch(self) -> None:
+        """Note an interrupt, which Snakemake then handles as ever: its hooks are not told of it."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before = signal.getsignal(number)
+
+            def handle(signum: int, frame: FrameType | None, before: Any = before) -> None:
+                self._interrupted = True
+                if callable(before):
+                    before(signum, frame)
+
+            if callable(before):
+                signal.signal(number, handle)
+
+    def _report(self, jobs: list[tuple[str, str | None]], log: str | None) -> None:
+        """Record the failed run and tell whoever wants to be told; what goes wrong in that is said, no more."""
+        from . import alert
+
+        try:
+            record = alert.record(self._number, jobs, self._interrupted, log)
+            problem = alert.report(record, os.environ.get("ALERT_WEBHOOK"))
+        except OSError as error:
+            problem = OutagesError("HISTORY_WRITE", f"The record of this failure was not written: {error}")
+        if problem:
+            print(problem, file=sys.stderr, flush=True)
+
+
+def at_work(lock: Path) -> int | None:
+    """Process of the run that holds the lock, or None; without trying the lock, which could turn a run away."""
+    try:
+        number = int(lock.read_text())
+        os.kill(number, 0)
+    except (OSError, ValueError) as error:
+        return number if isinstance(error, PermissionError) else None
+    return number
