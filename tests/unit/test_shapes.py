@@ -40,6 +40,30 @@ def test_each_field_of_shape_a_is_needed_and_typed(field: str) -> None:
         parse(body(row_a(), row_a() | {field: {"nested": 1}}))
 
 
+@pytest.mark.parametrize("field", ["DIA_INT", "MES_INT", "ANHO_INT", "HORA", "DIA", "MES", "ANHO"])
+def test_numbers_that_no_answer_about_chile_holds_are_drift(field: str) -> None:
+    for value in (2**31, 10**30, -(2**31) - 1):
+        with pytest.raises(Drift, match=f"row 0, field {field}"):
+            parse(body(row_a(**{field: value})))
+
+
+def test_a_place_named_as_a_field_and_an_escaped_field_do_not_mislead() -> None:
+    assert parse(body(row_b("NOMBRE_EMPRESA")))[0] == "B"
+    assert parse(body(row_a()).replace('"NOMBRE_EMPRESA"', '"NOMBRE_\\u0045MPRESA"'))[0] == "A"
+
+
+def test_what_drift_tells_can_be_written_to_a_log() -> None:
+    with pytest.raises(Drift) as caught:
+        parse('[{"\\ud800": 1}]')
+    assert json.dumps([str(caught.value), caught.value.facts], ensure_ascii=False).encode()
+
+
+def test_values_nested_about_as_deep_as_python_follows_are_drift() -> None:
+    for depth in range(900, 1000):
+        with pytest.raises(Drift):
+            parse(body(row_b(clientes="@")).replace('"@"', "[" * depth + "]" * depth))
+
+
 def test_added_and_renamed_fields_are_named() -> None:
     with pytest.raises(Drift, match=r"row 0 is not of shape B: it adds \['X'\]"):
         parse(body(row_b() | {"X": 1}))

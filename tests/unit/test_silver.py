@@ -116,6 +116,11 @@ def test_a_start_that_cannot_be_is_replaced_by_the_local_date(start: str | None)
     assert receipt["counts"]["fecha_sustituida"] == 1
 
 
+@pytest.mark.parametrize("start", ["1/1/" + "9" * 20, "1/1/" + "9" * 5000, "²/1/2025", "٢٩/١/٢٠٢٥", "-1/1/2025", "//"])
+def test_a_start_that_is_no_day_is_none(start: str) -> None:
+    assert silver.parse_start(start) is None
+
+
 def test_a_start_that_its_parts_deny_counts_as_written() -> None:
     found, _, receipt = build([answer("2025-01-29", 12, row_a(DIA_INT=28), row_a())])
     assert found["fecha_inicio"].to_list() == [date(2025, 1, 29)]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,9 @@ DAY = 24 * HOUR
 
 def decode(body: bytes) -> tuple[str, str]:
     """(text, encoding): UTF-8 where the bytes are that, else cp1252, else latin-1, which decodes every byte."""
+    if body.startswith(codecs.BOM_UTF8):
+        with suppress(UnicodeDecodeError):
+            return body.decode("utf-8-sig"), "utf-8-sig"
     for encoding in ("utf-8", "cp1252"):
         try:
             return body.decode(encoding), encoding

@@ -148,7 +148,7 @@ class ClockCheck:
             return
         try:
             told = parsedate_to_datetime(reply.server_date)
-        except ValueError:
+        except (ValueError, OverflowError):
             return  # a date that makes no sense tells nothing about the clock; the store keeps it verbatim
         if told.tzinfo is None:
             return

@@ -160,12 +160,14 @@ class Client(AbstractAsyncContextManager["Client"]):
         probe = self._breaker.permit()
         started, asked_at = loop.time(), iso(self._now())
         try:
-            async with self._session.post(f"{self._manners.url.rstrip('/')}/{endpoint}", json=body) as response:
+            url = f"{self._manners.url.rstrip('/')}/{endpoint}"
+            # A redirect would turn the question into a GET of another page, past rate and breaker.
+            async with self._session.post(url, json=body, allow_redirects=False) as response:
                 content = await response.read()
         except TimeoutError as error:
             raise _Retry(f"no answer within {self._manners.timeout:g} s", probe=probe) from error
         except aiohttp.ClientError as error:
-            raise _Retry(f"connection: {type(error).__name__}: {error}", probe=probe) from error
+            raise _Retry(f"connection: {type(error).__name__}: {_printable(str(error))}", probe=probe) from error
         if response.status == 403:
             reason = "the source answered 403: it blocks us"
             self._breaker.failure(reason, block=True)
@@ -187,16 +189,28 @@ class Client(AbstractAsyncContextManager["Client"]):
                 reason=f"status {response.status}",
             )
         took = loop.time() - started
-        date_header = response.headers.get("Date")
-        return Reply(content, response.status, date_header, asked_at, iso(self._now()), math.ceil(took * 1000))
+        told = response.headers.get("Date")
+        return Reply(
+            content,
+            response.status,
+            None if told is None else _printable(told),
+            asked_at,
+            iso(self._now()),
+            math.ceil(took * 1000),
+        )
+
+
+def _printable(text: str) -> str:
+    """A text of the other side without the half surrogate pairs that aiohttp makes of bytes that are not UTF-8."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def retry_after(header: str | None) -> float | None:
     """Seconds to wait by a Retry-After header, given in seconds or as an HTTP date; None without a usable one."""
     if header is None:
         return None
-    if re.fullmatch(r"\s*[0-9]+\s*", header):
-        return float(header)
+    if re.fullmatch(r"[0-9]+", header.strip()):
+        return float(header.strip())
     try:
         moment = email.utils.parsedate_to_datetime(header)
     except (ValueError, OverflowError):

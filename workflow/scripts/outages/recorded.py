@@ -60,6 +60,11 @@ class WholeFile(msgspec.Struct):
     data_by_year: dict[str, YearFile]
 
 
+def told_name(path: Path) -> str:
+    """A file's name as messages and the store can hold it; bytes that are no text are escaped."""
+    return path.name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
 def files_of(folder: Path, pattern: str, month: str) -> list[Path]:
     """The files that may hold answers of a local month, sorted; a missing folder is an error."""
     if not folder.is_dir():
@@ -81,7 +86,9 @@ def _hourly(folder: Path, pattern: str, month: str) -> dict[Path, Label]:
     for never in {Label(label.fecha, hour) for label in hours for hour in range(24)} - set(hours):
         path = folder / hour_name(pattern, never)
         if path.exists():
-            raise OutagesError("RECORDED_HOUR", f"{path.name}: {never} is no local hour that happened", file=path.name)
+            raise OutagesError(
+                "RECORDED_HOUR", f"{told_name(path)}: {never} is no local hour that happened", file=told_name(path)
+            )
     return named
 
 
@@ -106,7 +113,7 @@ def read_recorded(folder: Path, pattern: str, month: str) -> Iterator[Recorded]:
     hourly = _hourly(folder, pattern, month)
     for path in files_of(folder, pattern, month):
         if path in hourly:
-            yield Recorded(hourly[path], path.name, path.read_bytes())
+            yield Recorded(hourly[path], told_name(path), path.read_bytes())
         elif _BRONZE_FILE.match(path.name):
             yield from _bronze(path, month)
         else:
@@ -118,7 +125,9 @@ def _bronze(path: Path, month: str) -> Iterator[Recorded]:
         refuse_mixed({line.source, "recorded"}, path.name)
         if month_of(line.label) != month or not exists(line.label):
             raise OutagesError(
-                "RECORDED_HOUR", f"{path.name}, line {number}: {line.label} is no hour of {month}", file=path.name
+                "RECORDED_HOUR",
+                f"{told_name(path)}, line {number}: {line.label} is no hour of {month}",
+                file=told_name(path),
             )
         if line.outcome in WITH_ROWS or line.outcome == "empty":
             body = line.body.encode(line.encoding)
@@ -134,13 +143,15 @@ def _year_file(path: Path) -> Iterator[Recorded]:
             if whole
             else {"": msgspec.json.decode(content, type=YearFile)}
         )
-    except msgspec.MsgspecError as error:
-        raise OutagesError("RECORDED_FILE", f"{path.name} is no year file: {error}", file=path.name) from error
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise OutagesError(
+            "RECORDED_FILE", f"{told_name(path)} is no year file: {error}", file=told_name(path)
+        ) from error
     for year, file in years.items():
         for number, entry in enumerate(file.data):
             if isinstance(entry, str) or not entry.success:
                 continue
-            origin = f"{path.name}#{year}{'/' if year else ''}{number}"
+            origin = f"{told_name(path)}#{year}{'/' if year else ''}{number}"
             label = parse_label(entry.fecha_consultada, origin)
             if not whole and str(label.fecha.year) != path.stem[-4:]:
                 raise OutagesError("RECORDED_HOUR", f"{origin}: {label} is not of the file's year", file=origin)
@@ -187,7 +198,7 @@ def _moment(text: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        # A text with a zone is a moment, and its local hour is meant; one without is the local hour itself.
+        return local(moment).replace(tzinfo=None) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
         return None
-    # A text with a zone is a moment, and its local hour is meant; one without is the local hour itself.
-    return local(moment).replace(tzinfo=None) if moment.tzinfo else moment

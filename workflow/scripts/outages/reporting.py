@@ -27,18 +27,22 @@ def open_log(path: Path, stage: str, month: str | None) -> Log:
     path.parent.mkdir(parents=True, exist_ok=True)
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.add_log_level,
             # Locals could hold a key or a password: they stay out of the log.
             structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
-        logger_factory=structlog.WriteLoggerFactory(file=path.open("a", buffering=1)),
+        logger_factory=structlog.WriteLoggerFactory(
+            file=path.open("a", buffering=1, encoding="utf-8", errors="backslashreplace")
+        ),
         wrapper_class=structlog.make_filtering_bound_logger(20),
         cache_logger_on_first_use=False,
     )
-    bound = {"stage": stage} | ({"month": month} if month else {})
-    return structlog.get_logger().bind(**bound)
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(stage=stage, **({"month": month} if month else {}))
+    return log()
 
 
 def log() -> Log:

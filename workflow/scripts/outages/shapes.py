@@ -62,7 +62,7 @@ def parse(body: str) -> tuple[str | None, list[Any]]:
     """
     # The name of A's field tells which shape to try first; it could also be escaped, or the name of a place.
     errors: list[Exception] = []
-    for shape in ("AB" if '"NOMBRE_EMPRESA"' in body else "BA"):
+    for shape in "AB" if '"NOMBRE_EMPRESA"' in body else "BA":
         try:
             rows = _DECODERS[shape].decode(body)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:

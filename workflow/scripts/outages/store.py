@@ -28,7 +28,8 @@ from .files import replacing
 REAL_SOURCES = frozenset({"sec", "recorded"})
 #: Outcomes that carry rows of the source; the others record an attempt.
 WITH_ROWS = frozenset({"observed", "implausible"})
-_LEVEL = 9
+#: Bronze is packed once and kept; a batch of the store is packed while answers come in.
+_LEVEL, _BATCH_LEVEL = 9, 3
 _CHUNK = 1 << 16
 
 
@@ -122,7 +123,7 @@ class Writer:
             waiting = self._waiting[:]
             if not waiting:
                 return
-            frame = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(b"".join(waiting))
+            frame = zstandard.ZstdCompressor(level=_BATCH_LEVEL, write_checksum=True).compress(b"".join(waiting))
             end = self._file.seek(0, os.SEEK_END)
             try:
                 _write_all(self._file, frame)
