@@ -14,7 +14,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from postgrest_server import Fault, Supabase
+
+from .postgrest_server import Fault, Supabase
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 META: dict[str, Any] = {"synthetic": False, "months": ["2025-05"]}

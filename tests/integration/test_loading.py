@@ -19,7 +19,8 @@ from outages.files import sha256
 from outages.loading import heal, heal_events, load_month, replace_events, stale_months
 from outages.postgres import database
 from outages.warehouse import table_digests
-from small_files import HOURS, SILVER, write_golden, write_month
+
+from .small_files import HOURS, SILVER, write_golden, write_month
 
 SCRIPTS = Path(loading.__file__).parents[1]
 

@@ -18,9 +18,10 @@ import structlog
 from outages.errors import OutagesError
 from outages.postgres import Embedded
 from outages.targets import Secret, SupabaseTarget, WarehouseTarget
-from postgrest_server import REASON, Fault, Supabase, postgrest, program
 from publish import same
-from publish_stage import FAILURES, META, PAYLOADS, REPOSITORY, Stage
+
+from .postgrest_server import REASON, Fault, Supabase, postgrest, program
+from .publish_stage import FAILURES, META, PAYLOADS, REPOSITORY, Stage
 
 SETUP = (REPOSITORY / "workflow/supabase/0001_dashboard_stats.sql").read_bytes()
 

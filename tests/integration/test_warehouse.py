@@ -14,7 +14,8 @@ from outages.errors import OutagesError
 from outages.loading import load_month, replace_events
 from outages.postgres import database
 from outages.warehouse import migrate, sync_dimensions, table_digests
-from small_files import write_golden, write_month
+
+from .small_files import write_golden, write_month
 
 RESOURCES = Path(__file__).resolve().parents[2] / "resources"
 
