@@ -13,8 +13,7 @@ from outages.clock import labels, step_hours, utc
 from outages.silver import HOURS_SCHEMA
 
 ROOT = Path(__file__).parents[2]
-NEW = ROOT / "workflow/schemas/payloads.new"
-SCHEMAS = NEW if NEW.is_dir() else ROOT / "workflow/schemas/payloads"
+SCHEMAS = ROOT / "workflow/schemas/payloads"
 REGIONS = {"03": "ATACAMA", "13": "METROPOLITANA", "CL": "CHILE"}
 HERE = ("03101", "CGE")
 #: Customers of one snapshot by (commune, company); a number is that of HERE, None a gap.

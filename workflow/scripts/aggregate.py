@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from outages import aggregates
+from outages import aggregates, people
+from outages.breaks import breaks as find_breaks
 from outages.errors import OutagesError
 from outages.files import json_bytes, read_json
 from outages.fingerprint import REPOSITORY
@@ -22,7 +23,11 @@ from outages.loading import heal, heal_events
 from outages.names import Names
 from outages.payloads import write_payload
 from outages.projects import investment_roi, projects_dist, read_projects, unassigned
+from outages.quality import quality
+from outages.rates import rates
+from outages.reliability import daily, reliability
 from outages.reporting import log, run
+from outages.sensitivity import sensitivity
 from outages.validation import investment_validation
 from outages.warehouse import opened
 
@@ -57,7 +62,10 @@ def aggregate(
     by_region = dict(events.group_by("nombre_region").agg(pl.col("clientes_afectados").sum()).iter_rows())
     table = settings["investments"]["table"]
     works = read_projects(Path(table) if table else REPOSITORY / "resources" / "projects.csv", names)
-    breaks = aggregates.breaks(told)
+    broken, breaks = find_breaks(states, told)
+    definition = settings["events"]
+    series = people.regional(silver, states, told, base, definition["max_gap_hours"])
+    storms = people.storms(series, silver, events, definition["open_customers"])
     computed: dict[str, aggregates.Items] = {
         "market_map": aggregates.market_map(events, dict(last.select("nombre_region", "clientes").iter_rows())),
         "time_series": aggregates.time_series(
@@ -74,6 +82,14 @@ def aggregate(
             breaks,
         ),
         "coverage": aggregates.coverage(told, regions),
+        "quality": quality(silver, states, told, regions),
+        "breaks": broken,
+        "reliability": reliability(daily(silver, states, told, base), told, breaks),
+        "rates": rates(events, told, base),
+        "sensitivity": sensitivity(events, silver, states, told, definition),
+        "events_top": people.events_top(events),
+        "storms": storms,
+        "restoration": people.restoration(series, storms),
     }
     written = {path.stem: write_payload(path.stem, computed[path.stem], path, SCHEMAS) for path in payloads}
     about = describe(told, settings, unknown, aggregates.totals(events), written, breaks) | {"notes": unassigned(works)}

@@ -140,22 +140,6 @@ def outcomes(
     return pl.concat(parts).select(columns).sort("mes", "nombre_region") if parts else pl.DataFrame(schema=schema)
 
 
-def breaks(receipts: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """Months in which shape or pattern change: breaks by definition. Items: mes (YYYY-MM), reason."""
-    found, before = [], None
-    for receipt in sorted(receipts, key=lambda one: str(one["month"])):
-        if not receipt["shapes"]:
-            continue
-        if len(receipt["shapes"]) > 1:
-            found.append({"mes": receipt["month"], "reason": "the shape of the answers changes within the month"})
-        elif before and before["shapes"].keys() != receipt["shapes"].keys() and len(before["shapes"]) == 1:
-            found.append({"mes": receipt["month"], "reason": "the shape of the answers changes"})
-        if before and before["pattern"] != receipt["pattern"]:
-            found.append({"mes": receipt["month"], "reason": "the pattern of hours changes"})
-        before = receipt
-    return found
-
-
 def totals(golden: pl.DataFrame) -> dict[str, int]:
     """Events, customers (sum of high-water marks) and customer-hours of the whole period."""
     return {

@@ -1,0 +1,262 @@
+"""Reliability indices after IEEE 1366, from snapshots, by month and year and region, and of the country.
+
+Source: observations and the states of hours. Units: customers, hours, customer-hours. Everything includes force
+majeure. SAIDI and ASAI are those of the hours represented; SAIFI is a lower bound, because what begins and ends
+between two snapshots is not seen, and CAIDI is then an upper bound. Definitions: docs/methodology.md.
+# ASSUME the customers of a year are the mean of those of its months with an observed hour.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from .denominators import COUNTRY
+from .major_days import Day, Threshold, is_major, threshold
+
+Items = list[dict[str, Any]]
+#: From the firmest to the weakest knowledge of a denominator; a year has the weakest of its months.
+STATES = ("official", "own", "carried", "none")
+COUNTRY_NAME = "CHILE"
+DAILY_SCHEMA: dict[str, Any] = {
+    "fecha": pl.Date, "nombre_region": pl.String, "clientes_hora": pl.Int64, "clientes_hora_fantasma": pl.Int64,
+    "alzas": pl.Int64, "horas_representadas": pl.Int64, "horas_pedidas": pl.Int64, "completo": pl.Boolean,
+    "terminado": pl.Boolean, "clientes": pl.Int64, "estado": pl.String,
+}  # fmt: skip
+#: Bounds of the numbers that a commune, a company and a snapshot are packed into: 114 years of hours.
+MOST_SNAPSHOTS, MOST_COMPANIES = 1_000_000, 100_000
+
+
+class Indices(NamedTuple):
+    """SAIDI and CAIDI in the unit of time that was given, SAIFI in interruptions per customer, ASAI 0-1."""
+
+    saidi: float | None
+    saifi: float | None
+    caidi: float | None
+    asai: float | None
+
+
+@dataclass
+class _Carried:
+    """What goes from month to month: the newest observed snapshot, and the numbers given to companies."""
+
+    k: int = -1
+    shape: str | None = None
+    values: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema={"id": pl.Int64, "v": pl.Int64}))
+    companies: dict[str, int] = field(default_factory=dict)
+
+
+def indices(customer_time: float, interruptions: int, customers: float | None, time: float) -> Indices:
+    """Indices of customers x time without supply and customer interruptions, over `time` observed.
+
+    All are None without customers, CAIDI also without interruptions, ASAI also without observed time.
+    """
+    if not customers:
+        return Indices(None, None, None, None)
+    saidi = customer_time / customers
+    caidi = customer_time / interruptions if interruptions else None
+    return Indices(saidi, interruptions / customers, caidi, 1 - saidi / time if time else None)
+
+
+def daily(
+    silver: Sequence[Path], states: Sequence[Path], receipts: Sequence[Mapping[str, Any]], customers: pl.DataFrame
+) -> pl.DataFrame:
+    """Per local day and region, and country: customer-hours, rises, hours represented and asked for, denominator.
+
+    Columns: those of DAILY_SCHEMA, sorted by the first two. `clientes_hora` (of ghosts: `clientes_hora_fantasma`)
+    and `alzas` are null on a day without an observed snapshot: nothing is known of it. `alzas` are the positive
+    increments, by commune and company, from each observed snapshot to the next, on the day of the later one; the
+    first snapshot, and the first after a change of shape, add none. `completo`: every hour that the pattern asks
+    for was observed; `terminado`: none of them is still to come. The country includes places that do not resolve.
+    Reads one month at a time and carries the last snapshot into the next. `customers` is customers.parquet.
+    """
+    parts, carried = [], _Carried()
+    for path, hours, receipt in sorted(zip(silver, states, receipts, strict=True), key=lambda one: one[2]["month"]):
+        step = receipt["step_hours"]
+        asked = pl.read_parquet(hours, columns=["hora_utc", "fecha", "estado", "motivo", "formato"]).filter(
+            pl.col("motivo") != "not in pattern"
+        )
+        observed = pl.col("estado") == "observed"
+        days = asked.group_by("fecha").agg(
+            horas_representadas=observed.sum().cast(pl.Int64) * step,
+            horas_pedidas=pl.len().cast(pl.Int64) * step,
+            completo=observed.all(),
+            terminado=(pl.col("motivo") != "not yet").all(),
+        )
+        sums = _month(path, asked.filter(observed), step, carried)
+        parts.append(_by_region(days, sums, customers.filter(pl.col("mes") == receipt["month"])))
+    frame = pl.concat(parts) if parts else pl.DataFrame(schema=DAILY_SCHEMA)
+    return frame.sort("fecha", "nombre_region")
+
+
+def _month(path: Path, seen: pl.DataFrame, step: int, carried: _Carried) -> pl.DataFrame:
+    """Customer-hours and rises by day and region of one month; `carried` is brought up to its last snapshot."""
+    begin = carried.k + 1
+    snapshots = (
+        seen.sort("hora_utc")
+        .with_columns(k=pl.int_range(begin, begin + pl.len(), dtype=pl.Int64))
+        .with_columns(fresh=(pl.col("formato") != pl.col("formato").shift(1, fill_value=carried.shape)).fill_null(True))
+    )
+    values = _values(path, snapshots, carried.companies)
+    # One id after another is the same commune and company in the next snapshot; a commune that a snapshot does not
+    # name has 0 customers out in it. To the first of a shape nothing can be told to have risen.
+    before = pl.when(pl.col("id") == pl.col("id").shift(1) + 1).then(pl.col("v").shift(1)).otherwise(0)
+    sums = (
+        pl.concat([carried.values, values], how="diagonal")
+        .sort("id")
+        .with_columns(risen=(pl.col("v") - before).clip(lower_bound=0), k=pl.col("id") % MOST_SNAPSHOTS)
+        .filter(pl.col("k") >= begin)
+        .join(snapshots.select("k", "fecha", "fresh"), on="k")
+        .group_by("fecha", "nombre_region")
+        .agg(
+            clientes_hora=pl.col("v").sum() * step,
+            clientes_hora_fantasma=pl.col("ghosts").sum() * step,
+            alzas=pl.col("risen").filter(~pl.col("fresh")).sum(),
+        )
+    )
+    if snapshots.height:
+        carried.k, carried.shape = snapshots.select("k", "formato").row(-1)
+        carried.values = values.filter(pl.col("id") % MOST_SNAPSHOTS == carried.k).select("id", "v")
+    return sums
+
+
+def _values(path: Path, snapshots: pl.DataFrame, companies: dict[str, int]) -> pl.DataFrame:
+    """Customers (v) and those of ghosts by commune, company and snapshot, all three in one number (id).
+
+    Numbers sort and group many times faster than names. New companies are added to `companies`.
+    """
+    columns = ["hora_utc", "codigo_comuna", "nombre_empresa", "nombre_region", "clientes_afectados", "fantasma"]
+    rows = pl.read_parquet(path, columns=columns).join(snapshots.select("hora_utc", "k"), on="hora_utc")
+    for name in rows["nombre_empresa"].unique().sort():
+        companies.setdefault(name, len(companies))
+    numbers = pl.DataFrame(list(companies.items()), schema={"nombre_empresa": pl.String, "n": pl.Int64}, orient="row")
+    series = pl.col("codigo_comuna").cast(pl.Int64) * MOST_COMPANIES + pl.col("n")
+    customers = pl.col("clientes_afectados")
+    return (
+        rows.join(numbers, on="nombre_empresa")
+        .with_columns(id=series * MOST_SNAPSHOTS + pl.col("k"))
+        .group_by("id")
+        .agg(
+            pl.col("nombre_region").first(),
+            v=customers.sum(),
+            ghosts=(customers * pl.col("fantasma")).sum(),
+        )
+    )
+
+
+def _by_region(days: pl.DataFrame, sums: pl.DataFrame, customers: pl.DataFrame) -> pl.DataFrame:
+    """Each day and region of a month, and the country, with its sums; null where no hour was observed."""
+    figures = ["clientes_hora", "clientes_hora_fantasma", "alzas"]
+    country = customers.filter(pl.col("codigo_region") == COUNTRY).select("nombre_region")
+    whole = sums.group_by("fecha").agg(pl.col(figures).sum()).join(country, how="cross").select(sums.columns)
+    known = pl.when(pl.col("horas_representadas") > 0)
+    return (
+        days.join(customers.select("nombre_region", "clientes", "estado"), how="cross")
+        .join(pl.concat([sums, whole]), on=["fecha", "nombre_region"], how="left")
+        .with_columns(known.then(pl.col(figures).fill_null(0)))
+        .select(list(DAILY_SCHEMA))
+        .cast(pl.Schema(DAILY_SCHEMA))
+    )
+
+
+def reliability(
+    days: pl.DataFrame, receipts: Iterable[Mapping[str, Any]], breaks: Iterable[Mapping[str, str]] = ()
+) -> Items:
+    """The payload `reliability`: items of each month and year by region, and country; order: period, region.
+
+    `days` is the frame of `daily`, `receipts` those of its months (month, pattern, step_hours), `breaks` items of
+    mes and reason. Periods without an observed hour have their item, with nulls.
+    """
+    told = {str(one["month"]): one for one in receipts}
+    listed = sorted({one["mes"] for one in breaks})
+    by_region: dict[str, list[Day]] = defaultdict(list)
+    for fecha, region, *rest in days.select(list(DAILY_SCHEMA)).iter_rows():
+        by_region[region].append(Day(fecha, *rest))
+    items = []
+    for region, known in by_region.items():
+        years: dict[int, list[Day]] = defaultdict(list)
+        months: dict[str, list[Day]] = defaultdict(list)
+        for day in known:
+            years[day.fecha.year].append(day)
+            months[day.fecha.isoformat()[:7]].append(day)
+        limits = {year: threshold(known, year) for year in years}
+        for month, those in months.items():
+            items.append(_item(f"{month}-01", region, those, told, limits[int(month[:4])], listed))
+        for year, those in years.items():
+            item = _item(str(year), region, those, told, limits[year], listed)
+            if region == COUNTRY_NAME:
+                item["days_incomplete"] = [str(day.fecha) for day in those if day.over and not day.complete]
+            items.append(item)
+    return sorted(items, key=lambda item: (item["period"], item["nombre_region"]))
+
+
+def _item(
+    period: str, region: str, days: list[Day], told: Mapping[str, Mapping[str, Any]], limit: Threshold,
+    breaks: list[str],
+) -> dict[str, Any]:  # fmt: skip
+    months = sorted({day.fecha.isoformat()[:7] for day in days})
+    seen = [day for day in days if day.customer_hours is not None]
+    customers, state = _denominator(seen or days)
+    represented, asked = sum(day.represented for day in days), sum(day.asked for day in days)
+    patterns = [told[month]["pattern"] for month in months]
+    steps = {told[month]["step_hours"] for month in months}
+    item: dict[str, Any] = {
+        "period": period,
+        "nombre_region": region,
+        "months": len(months),
+        "customer_hours": sum(day.customer_hours or 0 for day in seen) if seen else None,
+        "interruptions_at_least": sum(day.rises or 0 for day in seen) if seen else None,
+        "represented_hours": represented,
+        "coverage": represented / asked if asked else None,
+        "pattern": patterns[0] if all(one == patterns[0] for one in patterns) else "mixed",
+        "step_hours": steps.pop() if len(steps) == 1 else None,
+        "customers": customers,
+        "customers_state": state,
+        **_figures(seen or None, customers, represented),
+        "saidi_hours_without_ghosts": _without_ghosts(seen, customers),
+        "t_med_hours": None if limit.hours is None else round(limit.hours, 12),
+        "t_med_refused": limit.refused,
+        "days_used": limit.used,
+        "days_zero": limit.zero,
+        "days_left_out": limit.left_out,
+        "breaks_since_base": [month for month in breaks if f"{limit.first_year}" < month <= months[-1]],
+        "days_incomplete": None,
+    }
+    major, undecided, rest = None, None, None
+    if limit.hours is not None and seen:
+        above = {day.fecha for day in seen if is_major(day, limit.hours)}
+        major = [str(day) for day in sorted(above)]
+        undecided = sum(day.over and not day.complete and day.fecha not in above for day in days)
+        rest = [day for day in seen if day.fecha not in above]
+    without = {f"{key}_without_major": value for key, value in _figures(rest, customers, 0).items() if key != "asai"}
+    return item | {"major_days": major, "days_undecided": undecided} | without
+
+
+def _figures(days: list[Day] | None, customers: float | None, hours: int) -> dict[str, float | None]:
+    """The indices of some days under their keys; all null for None."""
+    found = Indices(None, None, None, None)
+    if days is not None:
+        found = indices(sum(d.customer_hours or 0 for d in days), sum(d.rises or 0 for d in days), customers, hours)
+    return dict(zip(("saidi_hours", "saifi_at_least", "caidi_hours_at_most", "asai"), found, strict=True))
+
+
+def _without_ghosts(days: list[Day], customers: float | None) -> float | None:
+    if not days or not customers:
+        return None
+    return sum((day.customer_hours or 0) - (day.ghosts or 0) for day in days) / customers
+
+
+def _denominator(days: list[Day]) -> tuple[float | None, str]:
+    """Mean customers of the months of some days, and the weakest state among them; None when one is not known."""
+    months = {day.fecha.isoformat()[:7]: (day.customers, day.state) for day in days}
+    values = [number for number, _ in months.values()]
+    state = max((state for _, state in months.values()), key=STATES.index)
+    if state == "none" or None in values:
+        return None, "none"
+    return values[0] if len(set(values)) == 1 else statistics.fmean(number or 0 for number in values), state
