@@ -12,6 +12,10 @@ PYTEST := $(BIN)/python -m pytest
 INSTALLED := .venv/.ready
 TESTING := .venv/.testing
 
+ifneq ($(words $(CURDIR)),1)
+$(error $(CURDIR) holds a blank, which Snakemake cannot run in: move the project)
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help demo gold live health psql test test-slow test-real bench lint format cite lock clean-demo
 

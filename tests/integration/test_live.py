@@ -87,5 +87,10 @@ def test_a_closed_month_is_never_asked_again(live: tuple[Work, ReplicaHandle]) -
     work = at(live, "2025-09-10T12:30:00Z")
     work.must("results/bronze/2025-06.jsonl.zst")
     assert [label for label in asked(live) if label < "2025-07-01T00"] == closed
+    # A new calendar month asks for customers anew; that hides no other reason to run.
+    work.config["quality"] = {"ghost_days": 3}
+    pending = work.pending()
+    assert "Customers of the regions, asked in 2025-09" in pending
+    assert "Deduplicating 2025-06" in pending
     state = json.loads((work.folder / "answers/2025-06.state.json").read_text())
     assert state["open"] == {}

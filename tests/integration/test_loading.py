@@ -16,7 +16,7 @@ import pytest
 from outages import loading
 from outages.errors import OutagesError
 from outages.files import sha256
-from outages.loading import heal, heal_events, load_month, replace_events, stale_months
+from outages.loading import heal, heal_events, load_month, prune, replace_events, stale_months
 from outages.postgres import database
 from outages.warehouse import table_digests
 
@@ -52,6 +52,18 @@ def test_any_order_twice_and_corrected_is_one_clean_load(warehouse_url: str, sec
         assert conn.execute("SELECT DISTINCT motivo FROM cobertura WHERE estado = 'observed'").fetchall() == [("",)]
         first = conn.execute("SELECT hora_utc, codigo_comuna FROM observaciones ORDER BY 1, 2 LIMIT 1").fetchone()
         assert first == (datetime(2025, 1, 1, 3, tzinfo=UTC), "00000")
+    assert digests(warehouse_url) == digests(second_url)
+
+
+def test_months_that_are_no_longer_built_are_taken_out(warehouse_url: str, second_url: str, tmp_path: Path) -> None:
+    files = {month: write_month(tmp_path, month) for month in ("2025-01", "2025-02", "2025-03")}
+    with database(warehouse_url, Path()) as conn:
+        for month, paths in files.items():
+            load_month(conn, month, *paths)
+        assert prune(conn, ["2025-02", "2025-04"]) == [202501, 202503]
+        assert prune(conn, ["2025-02"]) == []
+    with database(second_url, Path()) as conn:
+        load_month(conn, "2025-02", *files["2025-02"])
     assert digests(warehouse_url) == digests(second_url)
 
 

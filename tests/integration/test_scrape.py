@@ -15,10 +15,12 @@ from typing import Any
 
 import polars as pl
 import pytest
+from ask import ask
 from customers import customers
 from outages.breaker import Breaker
 from outages.client import retry_after
 from outages.errors import OutagesError
+from outages.fingerprint import workflow_version
 from outages.store import read_lines
 
 from replica.faults import DRIFT
@@ -143,7 +145,7 @@ def test_the_requests_tell_who_asks(scrapes: Scrapes) -> None:
     scrapes.hours = [0, 12]
     scrapes()
     agents = {line["user_agent"] for line in scrapes.requests()}
-    assert agents == {f"chile-outages/0.1 (+{CONTACT})"}
+    assert agents == {f"chile-outages/{workflow_version()} (+{CONTACT})"}
 
 
 @pytest.mark.parametrize("contact", ["", "   "])
@@ -679,17 +681,17 @@ def test_the_replica_meets_no_other_source(scrapes: Scrapes) -> None:
 
 @pytest.fixture
 def count(scrapes: Scrapes, tmp_path: Path) -> Callable[..., pl.DataFrame]:
-    def ask(
-        ask_month: str | None = "2025-07", kind: str = "replica", contact: str = CONTACT, **http: Any
+    def count(
+        asked: str | None = "2025-07", kind: str = "replica", contact: str = CONTACT, **http: Any
     ) -> pl.DataFrame:
-        table = tmp_path / "customers.parquet"
-        customers(
-            table, ["2025-05", "2025-07"], str(scrapes.answers), ask_month, kind, None, NOW, True,
-            scrapes.manners() | {"contact": contact} | http,
-        )  # fmt: skip
+        table, files = tmp_path / "customers.parquet", []
+        if asked:
+            files = [tmp_path / f"{asked}.json"]
+            ask(files[0], asked, str(scrapes.answers), kind, NOW, True, scrapes.manners() | {"contact": contact} | http)
+        customers(table, files, ["2025-05", "2025-07"], None)
         return pl.read_parquet(table)
 
-    return ask
+    return count
 
 
 def test_customers_are_asked_once_a_month_of_running(scrapes: Scrapes, count: Callable[..., pl.DataFrame]) -> None:
@@ -710,7 +712,7 @@ def test_customers_are_asked_once_a_month_of_running(scrapes: Scrapes, count: Ca
 
 
 def test_nobody_is_asked_for_customers_without_a_month(scrapes: Scrapes, count: Callable[..., pl.DataFrame]) -> None:
-    table = count(None, "recorded")
+    table = count(None)
     assert scrapes.requests() == []
     assert set(table["estado"]) == {"none"}
     assert table["clientes"].null_count() == 34
@@ -740,7 +742,7 @@ def test_the_service_is_not_asked_for_customers_without_a_contact(
 def test_customers_of_the_replica_meet_no_other_source(scrapes: Scrapes, count: Callable[..., pl.DataFrame]) -> None:
     count()
     scrapes.requests()
-    for month, kind in (("2025-08", "sec"), (None, "recorded")):
+    for month, kind in (("2025-08", "sec"), ("2025-07", "recorded")):
         with pytest.raises(OutagesError) as caught:
             count(month, kind)
         assert caught.value.code == "MIXED_SOURCES"

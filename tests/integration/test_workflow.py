@@ -199,6 +199,18 @@ def test_events_agree_row_by_row_in_parquet_and_warehouse(built: Work, place: Pa
     assert set(golden["formato"]) == {"A", "B"}
 
 
+def test_a_warehouse_that_vanished_is_whole_after_publishing_again(built: Work, place: Path) -> None:
+    work = built.copy(place / "vanished")
+    shutil.rmtree(work.folder / "results/postgres")
+    (work.folder / DONE).unlink()
+    work.must()
+    golden = pl.read_parquet(work.folder / "results/gold/golden_interrupciones.parquet")
+    with database(None, work.folder / "results/postgres") as conn:
+        assert conn.execute("SELECT count(*) FROM fact_interrupciones").fetchone() == (golden.height,)
+        assert conn.execute("SELECT count(DISTINCT mes) FROM observaciones").fetchone() == (3,)
+        assert conn.execute("SELECT count(*) FROM dashboard_stats").fetchone() == (17,)
+
+
 def test_payloads_tell_their_own_digests(built: Work) -> None:
     gold = built.folder / "results" / "gold"
     meta = json.loads((gold / "_meta.json").read_text())[0]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from customers import number_of_customers
+from ask import number_of_customers
 from outages.denominators import COUNTRY, Asked, Value, nearest, read_asked, read_official, table
 from outages.errors import OutagesError
 

@@ -158,7 +158,7 @@ def test_recorded_months_have_no_rounds_but_a_listing(tmp_path: Path) -> None:
     before = make_plan(told)
     state("2025-06", 3, "2025-07-01T00:00:00+00:00")
     assert before.turn == make_plan(told).turn == {"2025-04": 0, "2025-05": 0, "2025-06": 0}
-    assert (before.asks, before.ask_month) == (0, None)
+    assert (before.asks, before.asked) == (0, [])
     assert before.source == {"kind": "recorded", "path": str(folder), "pattern": "{fecha}T{hora:02d}.json"}
     (folder / "2025-06-01T00.json").write_text("[]")
     after = make_plan(told)
@@ -168,36 +168,48 @@ def test_recorded_months_have_no_rounds_but_a_listing(tmp_path: Path) -> None:
 
 def asked(*months: str) -> None:
     Path("answers").mkdir(exist_ok=True)
-    lines = [Asked(month, "03", 100, "sec", f"{month}-05T00:00:00.000Z") for month in months]
+    lines = [Asked(month, code, 100, "sec", f"{month}-05T00:00:00.000Z") for month in months for code in ("03", "CL")]
     Path("answers/customers.jsonl").write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
 
 
 def test_denominators_are_the_nearest_month_that_is_known_or_will_be() -> None:
     plan = make_plan(config())
-    assert plan.ask_month == "2025-07"
-    assert set(plan.denominator.values()) == {"2025-07"}
+    assert plan.asked == ["2025-07"]
+    assert set(map(tuple, plan.asked_for.values())) == {("2025-07",)}
     asked("2025-04", "2025-06")
-    assert make_plan(config()).denominator == {"2025-04": "2025-04", "2025-05": "2025-04", "2025-06": "2025-06"}
-    plan = make_plan(config(customers={"ask": False}))
-    assert plan.ask_month is None
+    plan = make_plan(config())
+    assert plan.asked == ["2025-04", "2025-06", "2025-07"]
+    assert plan.asked_for == {"2025-04": ["2025-04"], "2025-05": ["2025-04"], "2025-06": ["2025-06"]}
+    assert make_plan(config(customers={"ask": False})).asked == ["2025-04", "2025-06"]
     Path("answers/customers.jsonl").unlink()
-    assert set(make_plan(config(customers={"ask": False})).denominator.values()) == {"none"}
+    plan = make_plan(config(customers={"ask": False}))
+    assert plan.asked == []
+    assert set(map(tuple, plan.asked_for.values())) == {()}
 
 
 def test_the_month_of_asking_is_local() -> None:
-    assert make_plan(config(now="2025-07-01T03:30:00Z")).ask_month == "2025-06"
+    assert make_plan(config(now="2025-07-01T03:30:00Z")).asked == ["2025-06"]
 
 
-def test_official_values_are_known_months_and_their_text_counts(tmp_path: Path) -> None:
+def test_official_values_stand_beside_those_of_other_regions(tmp_path: Path) -> None:
     table = tmp_path / "official.csv"
     table.write_text("mes,codigo_region,clientes,fuente\n2025-05,03,100,CNE\n")
+    asked("2025-06")
     told = config(customers={"ask": False, "official": str(table)})
     first = make_plan(told)
-    assert {value[:7] for value in first.denominator.values()} == {"2025-05"}
+    assert set(map(tuple, first.asked_for.values())) == {("2025-06",)}  # of every region but 03
     table.write_text("mes,codigo_region,clientes,fuente\n2025-05,03,101,CNE\n")
-    second = make_plan(told)
-    assert first.official_digest != second.official_digest
-    assert all(first.denominator[month] != second.denominator[month] for month in first.months)
+    assert first.official_digest != make_plan(told).official_digest
+    told["customers"]["official"] = str(tmp_path / "none.csv")
+    with pytest.raises(OutagesError, match=r"CUSTOMERS_TABLE: .*none\.csv: no such file"):
+        make_plan(told)
+
+
+def test_receipts_that_are_damaged_are_named() -> None:
+    Path("results/gold").mkdir(parents=True)
+    Path("results/gold/all.done").write_text("")
+    with pytest.raises(OutagesError, match=r"RECEIPT: results/gold/all\.done is damaged"):
+        make_plan(config())
 
 
 def test_repairs_count_runs_that_found_files_missing() -> None:

@@ -1,8 +1,7 @@
 """Stage 3: answers of one month in, observations and the state of each hour out.
 
 In   results/bronze/{month}.jsonl.zst       every answer, verbatim
-     results/customers.parquet              caps; a param names the value that counts, so a new month's leave
-                                            the other months alone
+     results/customers/{asked}.json         caps: the values that count for this month
 Out  results/silver/{month}.parquet         one row per (hour, commune, company, start date)
      results/silver/{month}.hours.parquet   one row per hour: observed, gap or unasked
      results/silver/{month}.json            receipt: answers, rows, imputations, coverage
@@ -12,7 +11,10 @@ Out  results/silver/{month}.parquet         one row per (hour, commune, company,
 rule dedupe:
     input:
         bronze="results/bronze/{month}.jsonl.zst",
-        customers=ancient("results/customers.parquet"),
+        asked=lambda wildcards: expand(
+            "results/customers/{asked}.json",
+            asked=PLAN.asked_for[wildcards.month],
+        ),
     output:
         silver="results/silver/{month}.parquet",
         states="results/silver/{month}.hours.parquet",
@@ -27,7 +29,8 @@ rule dedupe:
         through=lambda wildcards: PLAN.through[wildcards.month],
         ghost_days=config["quality"]["ghost_days"],
         accept_implausible=lambda wildcards: PLAN.accepts(wildcards.month),
-        stamp=lambda wildcards: PLAN.denominator[wildcards.month],
+        official=config["customers"]["official"],
+        stamp=PLAN.official_digest,
         code=code_of(
             "dedupe",
             "resources/communes.csv",

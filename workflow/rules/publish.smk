@@ -11,6 +11,8 @@ rule publish:
         payloads=expand("results/gold/{id}.json", id=PLAN.payloads),
         meta="results/gold/_meta.json",
         page="results/dashboard/index.html",
+        receipts=expand("results/silver/{month}.json", month=MONTHS),
+        golden="results/gold/golden_interrupciones.parquet",
     output:
         done="results/gold/all.done",
     log:

@@ -9,7 +9,6 @@ import json
 import os
 import platform
 import subprocess
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from outages import aggregates, people
 from outages.breaks import breaks as find_breaks
 from outages.errors import OutagesError
 from outages.files import json_bytes, read_json
-from outages.fingerprint import REPOSITORY
+from outages.fingerprint import REPOSITORY, workflow_version
 from outages.loading import heal, heal_events
 from outages.names import Names
 from outages.payloads import write_payload
@@ -106,7 +105,7 @@ def describe(
     kept = ("month", "pattern", "step_hours", "shapes", "coverage", "through", "bronze_sha256", "silver_sha256")
     return {
         "versions": {
-            "workflow": _version(),
+            "workflow": workflow_version(),
             "python": platform.python_version(),
             **{name: importlib.metadata.version(name) for name in ("polars", "snakemake")},
         },
@@ -125,11 +124,6 @@ def describe(
         "breaks": breaks,
         "payloads": payloads,
     }
-
-
-def _version() -> str:
-    """The workflow's version, which pyproject.toml states."""
-    return str(tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"])
 
 
 def _commit() -> str | None:

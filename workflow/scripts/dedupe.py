@@ -4,9 +4,10 @@ Units: customers without supply; hours are UTC beside the local label. Definitio
 """
 
 from pathlib import Path
+from typing import cast
 
-import polars as pl
 from outages.clock import parse_iso
+from outages.denominators import read_values, regions_of, table
 from outages.files import sha256, write_json, write_parquet
 from outages.fingerprint import REPOSITORY
 from outages.names import Names
@@ -17,7 +18,7 @@ from outages.store import read_lines
 
 def dedupe(
     bronze: Path,
-    customers: Path,
+    asked: list[Path],
     silver: Path,
     states: Path,
     receipt: Path,
@@ -26,19 +27,23 @@ def dedupe(
     through: str,
     ghost_days: int,
     accept_implausible: bool,
+    official: str | None,
 ) -> None:
     """Write the month's observations, the state of its hours, and a receipt that accounts for every source row.
+
+    `asked` are the files of customers whose values count for the month, `official` the configured table of values.
 
     Raises an `OutagesError` when an answer has drifted or the rows do not add up; then nothing is written.
     """
     reading = read_answers(list(read_lines(bronze)), accept_implausible)
-    own = pl.read_parquet(customers).filter(pl.col("mes") == month)
-    caps = dict(own.select("codigo_region", "clientes").iter_rows())
-    observations, counts = observe(reading, Names.load(REPOSITORY / "resources"), caps, ghost_days)
-    table = hour_states(month, reading, observations, hours, parse_iso(through))
-    told = reconcile(month, reading, observations, table, counts, hours, through)
+    names = Names.load(REPOSITORY / "resources")
+    known = table([month], regions_of(names), read_values(asked, official, names.regions))
+    caps = {str(row["codigo_region"]): cast("int | None", row["clientes"]) for row in known}
+    observations, counts = observe(reading, names, caps, ghost_days)
+    hourly = hour_states(month, reading, observations, hours, parse_iso(through))
+    told = reconcile(month, reading, observations, hourly, counts, hours, through)
     write_parquet(observations, silver)
-    write_parquet(table, states)
+    write_parquet(hourly, states)
     told |= {"bronze_sha256": sha256(bronze), "silver_sha256": sha256(silver), "hours_sha256": sha256(states)}
     write_json(told, receipt)
     log().info("reconciled", **told["rows"], observations=told["observations"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from outages import events as build
 from outages.files import read_json, write_parquet
-from outages.loading import heal, replace_events
+from outages.loading import heal, prune, replace_events
 from outages.reporting import log, run, say
 from outages.store import refuse_mixed
 from outages.warehouse import opened
@@ -28,7 +28,8 @@ def events(
 ) -> None:
     """Write golden_interrupciones.parquet and replace fact_interrupciones by the same rows.
 
-    Months that the database lacks, or holds from other files than the receipts name, are loaded first.
+    Months that the database lacks, or holds from other files than the receipts name, are loaded first; those that
+    are no longer among the receipts are taken out.
     """
     told = [read_json(path) for path in receipts]
     refuse_mixed({source for receipt in told for source in receipt["sources"]}, str(silver[0].parent))
@@ -42,6 +43,9 @@ def events(
         if healed:
             log().warning("months_loaded_again", code="WAREHOUSE_STALE", months=healed)
             say(f"  the database lacked {', '.join(healed)}: loaded again from silver")
+        gone = prune(conn, [receipt["month"] for receipt in told])
+        if gone:
+            log().warning("months_taken_out", months=gone)
         rows = replace_events(conn, golden)
     log().info("events", rows=rows)
 

@@ -16,8 +16,11 @@ from outages.postgres import Embedded
 def psql(directory: Path, arguments: list[str], database_url: str | None) -> int:
     """Run psql until it ends and return its exit code; the embedded server runs as long."""
     with ExitStack() as stack:
-        if database_url is None:
-            embedded = Embedded(directory / "results" / "postgres")
+        if not database_url:
+            cluster = directory / "results" / "postgres"
+            if not cluster.is_dir():
+                raise SystemExit(f"{directory} has no database yet ({cluster}): build first, or set DATABASE_URL")
+            embedded = Embedded(cluster)
             database_url = stack.enter_context(embedded.running()).url
         return subprocess.run([find_programs() / "psql", database_url, *arguments]).returncode
 

@@ -29,12 +29,15 @@ def publish(
     url: str | None,
     key: Secret | None,
     database_url: Secret | None,
+    receipts: list[Path] | None = None,
+    golden: Path | None = None,
 ) -> None:
     """Publish what has changed, compare what is public with the files, and write the receipt `done`.
 
     `url` and `key` name a Supabase project; without both the payloads go to the warehouse of `database_url` or of
     the embedded server in `cluster`. `page` only has to be there. `repairs` counts runs that found files gone
-    missing; the receipt carries it. Raises an `OutagesError` when the data are synthetic and the target is not the
+    missing; the receipt carries it. The warehouse is first made to hold `golden` and the months of `receipts`.
+    Raises an `OutagesError` when the data are synthetic and the target is not the
     warehouse (unless `allow_synthetic`), when the target refuses, or when it then holds something else.
     """
     if bool(url) != bool(key):
@@ -47,6 +50,8 @@ def publish(
     if synthetic and url and not allow_synthetic:
         message = "These data come from the replica and are refused by a real Supabase (allow_synthetic is false)."
         raise OutagesError("SYNTHETIC", message)
+    if golden and receipts and not url:
+        _heal(database_url, Path(cluster), receipts, golden)
     with _target(url, key, database_url, Path(cluster)) as target:
         changed = _differing(ours, target.read())
         sent = sorted({*changed, META}) if changed else []
@@ -85,6 +90,18 @@ def _is_synthetic(about: list[Any], path: Path) -> bool:
         message = f"{path} does not tell whether the data are synthetic. Nothing was sent."
         raise OutagesError("PUBLISH_PAYLOAD", message, file=str(path))
     return bool(item["synthetic"])
+
+
+def _heal(database_url: Secret | None, cluster: Path, receipts: list[Path], golden: Path) -> None:
+    """Load again what a warehouse that vanished or is behind lacks, before the payloads stand alone in it."""
+    from outages.loading import heal, heal_events
+    from outages.warehouse import opened
+
+    with opened(database_url.reveal() if database_url else None, cluster) as conn:
+        healed = heal(conn, [read_json(path) for path in receipts], receipts[0].parent)
+        if heal_events(conn, golden) or healed:
+            log().warning("warehouse_healed", code="WAREHOUSE_STALE", months=healed)
+            say("  the database was not complete: loaded again from silver and gold")
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from aiolimiter import AsyncLimiter
 from . import breaker as breakers
 from .clock import iso
 from .errors import OutagesError
+from .fingerprint import workflow_version
 
 #: A longer Retry-After is not waited for: the request fails now and is asked in a later run.
 LONGEST_RETRY_AFTER = 900.0
@@ -89,7 +90,7 @@ class Client(AbstractAsyncContextManager["Client"]):
             connector=aiohttp.TCPConnector(limit=self._manners.concurrency),
             timeout=aiohttp.ClientTimeout(total=self._manners.timeout),
             headers={
-                "User-Agent": f"chile-outages/0.1 (+{self._manners.contact})",
+                "User-Agent": f"chile-outages/{workflow_version()} (+{self._manners.contact})",
                 "Content-Type": "application/json; charset=UTF-8",
                 "Accept": "application/json",
             },

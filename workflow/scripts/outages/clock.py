@@ -24,7 +24,7 @@ with files("tzdata.zoneinfo.America").joinpath("Santiago").open("rb") as _rules:
 HOUR = timedelta(hours=1)
 #: An hour or a month counts as settled this long after its end (the source revises recent hours).
 SETTLED = timedelta(hours=48)
-_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])\Z")
+_MONTH = re.compile(r"([12]\d{3})-(0[1-9]|1[0-2])\Z")
 
 
 class Label(NamedTuple):

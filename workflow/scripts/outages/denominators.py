@@ -6,11 +6,15 @@ import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from .clock import parse_month
 from .errors import OutagesError
+
+if TYPE_CHECKING:
+    from .names import Names
 
 #: Code of the line that holds the whole country's customers.
 COUNTRY = "CL"
@@ -49,9 +53,32 @@ def read_asked(path: Path) -> list[Asked]:
         raise OutagesError("CUSTOMERS_STORE", f"{path} is damaged: {error}", file=str(path)) from error
 
 
+def regions_of(names: Names) -> dict[str, str]:
+    """Code -> published name of the 16 regions, and of the country."""
+    return {code: names.region_name(code) for code, _ in names.query_names()} | {COUNTRY: "CHILE"}
+
+
+def read_values(asked: list[Path], official: str | None, regions: Iterable[str]) -> list[Value]:
+    """Every known value: of the files that stage `ask` wrote, and of the official table when there is one."""
+    lines = [line for path in asked for line in msgspec.json.decode(path.read_bytes(), type=list[Asked])]
+    values = [Value(line.mes, line.codigo_region, line.clientes, f"SEC, {line.asked_at[:10]}", False) for line in lines]
+    return values + (read_official(Path(official), regions) if official else [])
+
+
+def asked_for(month: str, asked: set[str], official: list[Value]) -> list[str]:
+    """Those of the calendar months asked whose values count for a month, in at least one region."""
+    by_region: dict[str, set[str]] = {"": set()}
+    for value in official:
+        by_region.setdefault(value.codigo_region, set()).add(value.mes)
+    chosen = {(nearest(month, asked | own), region) for region, own in by_region.items()}
+    return sorted({near for near, region in chosen if near in asked and near not in by_region[region]})
+
+
 def read_official(path: Path, regions: Iterable[str]) -> list[Value]:
     """The configured table of official values: mes, codigo_region (2 digits, or CL), clientes, fuente."""
     known, values = {*regions, COUNTRY}, []
+    if not path.is_file():
+        raise OutagesError("CUSTOMERS_TABLE", f"{path}: no such file (customers.official)", file=str(path))
     with path.open(encoding="utf-8", newline="") as opened:
         for number, row in enumerate(csv.DictReader(opened), start=2):
             try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -60,3 +61,8 @@ def digest_of(paths: list[Path]) -> str:
             if file.is_file() and file.suffix != ".pyc":
                 total.update(hashlib.sha256(file.read_bytes()).digest())
     return total.hexdigest()[:16]
+
+
+def workflow_version() -> str:
+    """The workflow's version, which pyproject.toml alone states."""
+    return str(tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"])

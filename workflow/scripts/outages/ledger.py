@@ -1,6 +1,6 @@
 """The ledger of hours: what became of each hour, what is asked next, and when an hour is final.
 
-Pure functions over the answers of one month (design: one table of outcomes, docs/methodology.md).
+Pure functions over the answers of one month (design: one table of outcomes, docs/operations.md).
 """
 
 from __future__ import annotations

@@ -45,9 +45,11 @@ class Run:
         except BlockingIOError as error:
             opened.seek(0)
             holder = opened.read().strip()
-            raise OutagesError(
+            busy = OutagesError(
                 "RUN_BUSY", f"another run (process {holder}) is at work in {Path.cwd()}; wait until it ends"
-            ) from error
+            )
+            print(busy, file=sys.stderr, flush=True)  # Snakemake, told to be quiet, would say nothing
+            raise busy from error
         opened.truncate(0)
         opened.write(str(os.getpid()))
         opened.flush()
@@ -66,7 +68,8 @@ class Run:
         or failed outside of its script, has told nothing itself. `logs` are Snakemake's own.
         """
         try:
-            self._lock.write_text("")
+            if self._number:
+                self._lock.write_text("")
             self._held.close()
         finally:
             if failed:

@@ -100,6 +100,21 @@ def heal(conn: Connection, receipts: Sequence[Mapping[str, Any]], silver_dir: Pa
     return stale
 
 
+def prune(conn: Connection, months: Iterable[str]) -> list[int]:
+    """Take out the months (YYYYMM) that are not among `months` ("YYYY-MM"); those taken out.
+
+    What the events no longer cover must not be left beside them: a view would tell no outages where none were built.
+    """
+    kept = {_mes(month) for month in months}
+    gone = sorted(mes for (mes,) in conn.execute("SELECT mes FROM cargas").fetchall() if mes not in kept)
+    for mes in gone:
+        with transaction(conn, month_lock(mes)):
+            conn.execute(f"TRUNCATE observaciones_{mes}")
+            conn.execute("DELETE FROM cobertura WHERE mes = %s", [mes])
+            conn.execute("DELETE FROM cargas WHERE mes = %s", [mes])
+    return gone
+
+
 def replace_events(conn: Connection, golden: Path) -> int:
     """Replace all of `fact_interrupciones` by the events of golden_interrupciones.parquet; how many there are."""
     import polars as pl

@@ -18,7 +18,6 @@ from .errors import OutagesError
 
 UNKNOWN = "UNKNOWN"
 UNKNOWN_REGION = "00"
-UNKNOWN_PLACE = "00000"
 
 APOSTROPHES = str.maketrans(dict.fromkeys("`´‘’‛ʼ′＇", "'"))
 NOT_A_WORD = re.compile(r"[^0-9a-z']+")

@@ -56,9 +56,10 @@ class Plan:
     turn: dict[str, int] = field(default_factory=dict)
     #: Digest of the recorded files of the month.
     listing: dict[str, str] = field(default_factory=dict)
-    #: The month whose customers count as denominator.
-    denominator: dict[str, str] = field(default_factory=dict)
-    ask_month: str | None = None
+    #: Calendar months of running in which the regions' customers were asked, or are to be in this one.
+    asked: list[str] = field(default_factory=list)
+    #: Those of them whose values count for a month.
+    asked_for: dict[str, list[str]] = field(default_factory=dict)
     official_digest: str | None = None
     investments_digest: str | None = None
     payloads: list[str] = field(default_factory=list)
@@ -93,7 +94,7 @@ def make_plan(config: dict[str, Any]) -> Plan:
     for month in plan.months:
         plan.hours[month] = pattern_of(config["hours"], month)
         plan.through[month] = iso(min(month_end(month), last_complete(now)))
-        plan.turn[month] = _turn(store / f"{month}.state.json", now) if asks else 0
+        plan.turn[month] = _turn(store, month, now) if asks else 0
         plan.listing[month] = "" if asks else _listing(config["source"], month)
     _plan_customers(plan, config, store, now)
     plan.payloads = sorted(
@@ -102,8 +103,11 @@ def make_plan(config: dict[str, Any]) -> Plan:
         if path.name != "_meta.schema.json"
     )
     table = config["investments"]["table"]
+    if table and not Path(table).is_file():
+        raise OutagesError("PROJECTS_FILE", f"{table}: no such file (investments.table)", file=table)
     plan.investments_digest = digest_of([Path(table)]) if table else None
     plan.intermediates = [path.format(month) for month in plan.months for path in PER_MONTH]
+    plan.intermediates += [f"results/customers/{month}.json" for month in plan.asked]
     plan.intermediates += ["results/customers.parquet", "results/gold/golden_interrupciones.parquet"]
     last = [f"results/gold/{name}.json" for name in (*plan.payloads, "_meta")] + ["results/dashboard/index.html"]
     plan.repairs = _repairs(Path("results/gold/all.done"), [*plan.intermediates, *last])
@@ -135,13 +139,17 @@ def pattern_of(hours: Hours | dict[str, Hours], month: str) -> Hours:
     return hours if isinstance(hours, str) else sorted(set(hours))
 
 
-def _turn(state: Path, now: datetime) -> int:
-    """One more than the completed rounds when hours are due to be asked again, else as many."""
+def _turn(store: Path, month: str, now: datetime) -> int:
+    """One more than the completed rounds when hours are due to be asked again, else as many.
+
+    Without the note of the rounds a month that has answers is looked at once more: 0 is no number of a round.
+    """
+    state = store / f"{month}.state.json"
     if not state.exists():
-        return 1
-    told = json.loads(state.read_text())
+        return 0 if (store / f"{month}.jsonl.zst").exists() else 1
+    told = _receipt(state)
     due = any(parse_iso(moment) <= now for moment in told["open"].values())
-    return told["turn"] + due
+    return int(told["turn"]) + due
 
 
 def _listing(source: dict[str, Any], month: str) -> str:
@@ -151,27 +159,37 @@ def _listing(source: dict[str, Any], month: str) -> str:
 
 
 def _plan_customers(plan: Plan, config: dict[str, Any], store: Path, now: datetime) -> None:
-    from .denominators import nearest, read_asked, read_official
+    from .denominators import COUNTRY, asked_for, read_asked, read_official
     from .names import Names
 
-    known = {line.mes for line in read_asked(store / "customers.jsonl")}
+    # The country is asked last: a month that has it is known whole.
+    asked = {line.mes for line in read_asked(store / "customers.jsonl") if line.codigo_region == COUNTRY}
     if plan.asks and config["customers"]["ask"]:
-        plan.ask_month = local(now).strftime("%Y-%m")
-        known.add(plan.ask_month)
-    official = config["customers"]["official"]
-    tag = ""
-    if official:
-        regions = Names.load(REPOSITORY / "resources").regions
-        known |= {value.mes for value in read_official(Path(official), regions)}
-        plan.official_digest = tag = digest_of([Path(official)])
-    plan.denominator = {month: f"{nearest(month, known) or 'none'}{tag}" for month in plan.months}
+        asked.add(local(now).strftime("%Y-%m"))
+    table, official = config["customers"]["official"], []
+    if table:
+        official = read_official(Path(table), Names.load(REPOSITORY / "resources").regions)
+        plan.official_digest = digest_of([Path(table)])
+    plan.asked = sorted(asked)
+    plan.asked_for = {month: asked_for(month, asked, official) for month in plan.months}
 
 
 def _repairs(done: Path, files: Sequence[str]) -> int:
     """The count in all.done, and one more when a file of a finished run is gone."""
     if not done.exists():
         return 0
-    return json.loads(done.read_text())["repairs"] + any(not Path(file).exists() for file in files)
+    return int(_receipt(done)["repairs"]) + any(not Path(file).exists() for file in files)
+
+
+def _receipt(path: Path) -> dict[str, Any]:
+    """A small JSON file of an earlier run; one that cannot be read is named."""
+    try:
+        told: dict[str, Any] = json.loads(path.read_text())
+    except ValueError as error:
+        raise OutagesError(
+            "RECEIPT", f"{path} is damaged ({error}): delete it and run again", file=str(path)
+        ) from error
+    return told
 
 
 __all__ = ["Plan", "make_plan", "months_of", "pattern_of", "pin_now"]

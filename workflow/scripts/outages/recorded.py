@@ -96,7 +96,7 @@ def hour_name(pattern: str, label: Label) -> str:
     """The file name of an hour by the pattern of the config, such as "{fecha}T{hora:02d}.json"."""
     try:
         return pattern.format(fecha=label.fecha, hora=label.hora)
-    except (KeyError, ValueError, IndexError) as error:
+    except (KeyError, ValueError, IndexError, AttributeError, TypeError) as error:
         raise OutagesError(
             "RECORDED_PATTERN", f"source.pattern '{pattern}' is not usable ({error}): it may name fecha and hora only"
         ) from error

@@ -241,12 +241,12 @@ def hour_states(
             motive = "" if asked_for else "not in pattern"
             row |= {"estado": "observed", "motivo": motive, "formato": shapes[label]}
             row |= {"filas": filas, "clientes": clientes}
+        elif not asked_for:
+            row |= {"estado": "unasked", "motivo": "not in pattern"}
         elif known and is_final(label, known):
             row |= {"estado": "gap", "motivo": Counter(answer.outcome for answer in known).most_common(1)[0][0]}
         elif known:
             row |= {"estado": "unasked", "motivo": "to be asked again"}
-        elif not asked_for:
-            row |= {"estado": "unasked", "motivo": "not in pattern"}
         else:
             row |= {"estado": "unasked", "motivo": "not yet" if begin + HOUR > through else "not asked"}
         table.append(row)

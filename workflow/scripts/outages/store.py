@@ -24,8 +24,6 @@ from .clock import Label
 from .errors import OutagesError
 from .files import replacing
 
-#: Sources whose answers may stand side by side; what the replica made up meets nothing else.
-REAL_SOURCES = frozenset({"sec", "recorded"})
 #: Outcomes that carry rows of the source; the others record an attempt.
 WITH_ROWS = frozenset({"observed", "implausible"})
 #: Bronze is packed once and kept; a batch of the store is packed while answers come in.
