@@ -12,6 +12,8 @@ from typing import Any
 
 import polars as pl
 import pytest
+from outages.agreement import assert_agreement
+from outages.errors import OutagesError
 from outages.postgres import database
 
 from .workflow_runs import DONE, STAGES, Work, checkout, record, when_running
@@ -209,6 +211,28 @@ def test_a_warehouse_that_vanished_is_whole_after_publishing_again(built: Work, 
         assert conn.execute("SELECT count(*) FROM fact_interrupciones").fetchone() == (golden.height,)
         assert conn.execute("SELECT count(DISTINCT mes) FROM observaciones").fetchone() == (3,)
         assert conn.execute("SELECT count(*) FROM dashboard_stats").fetchone() == (17,)
+
+
+PLANTED = {
+    "market_map": "UPDATE fact_interrupciones SET clientes_afectados = clientes_afectados + 1 WHERE hash_id = %s",
+    "time_series": "UPDATE fact_interrupciones SET id_tiempo = 20250201 WHERE hash_id = %s",
+    "eda_quality_stats": "UPDATE observaciones SET fantasma = NOT fantasma WHERE %s <> '' AND mes = 202504",
+    "coverage": "DELETE FROM cobertura WHERE %s <> '' AND fecha = '2025-04-02'",
+}
+
+
+@pytest.mark.parametrize("payload", PLANTED)
+def test_a_figure_that_the_warehouse_tells_differently_is_found(payload: str, built: Work, place: Path) -> None:
+    work = built.copy(place / f"differs-{payload}")
+    gold = work.folder / "results/gold"
+    payloads = {path.stem: json.loads(path.read_text()) for path in gold.glob("*.json")}
+    unknown = payloads["_meta"][0]["unknown_company"]
+    event = pl.read_parquet(gold / "golden_interrupciones.parquet")["hash_id"][0]
+    with database(None, work.folder / "results/postgres") as conn:
+        assert_agreement(conn, payloads, unknown)
+        conn.execute(PLANTED[payload], [event])
+        with pytest.raises(OutagesError, match=f"TOTALS: {payload}, "):
+            assert_agreement(conn, payloads, unknown)
 
 
 def test_payloads_tell_their_own_digests(built: Work) -> None:

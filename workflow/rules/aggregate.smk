@@ -21,10 +21,7 @@ rule aggregate:
     conda:
         "../../environment.yml"
     params:
-        settings={
-            key: config[key]
-            for key in ("events", "quality", "hours", "months", "investments")
-        },
+        settings=PLAN.settings,
         stamp=PLAN.investments_digest,
         cluster=RUN.cluster,
         code=code_of("aggregate", "workflow/schemas/payloads", "resources/projects.csv"),

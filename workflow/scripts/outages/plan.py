@@ -62,6 +62,8 @@ class Plan:
     asked_for: dict[str, list[str]] = field(default_factory=dict)
     official_digest: str | None = None
     investments_digest: str | None = None
+    #: What of the configuration the figures depend on.
+    settings: dict[str, Any] = field(default_factory=dict)
     payloads: list[str] = field(default_factory=list)
     intermediates: list[str] = field(default_factory=list)
     #: How often a run found files gone missing; part of all.done, so that such a run publishes again.
@@ -90,6 +92,8 @@ def make_plan(config: dict[str, Any]) -> Plan:
     source = {"kind": kind} if asks else {key: config["source"][key] for key in ("kind", "path", "pattern")}
     plan = Plan(months_of(config["months"], now), source, int(asks))
     plan.accepted = frozenset(config["accept_implausible"])
+    figures = ("months", "hours", "accept_implausible", "customers", "events", "investments")
+    plan.settings = {key: config[key] for key in figures} | {"ghost_days": config["quality"]["ghost_days"]}
     store = Path(config["store"])
     for month in plan.months:
         plan.hours[month] = pattern_of(config["hours"], month)
