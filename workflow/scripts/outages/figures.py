@@ -49,7 +49,7 @@ def monthly(items: Items) -> alt.Chart:
         alt.Chart(alt.Data(values=items), width=WIDTH)
         .mark_bar(color=INK)
         .encode(
-            x=alt.X("yearmonth(mes):O", title="Month of the first observed hour"),
+            x=alt.X("utcyearmonth(mes):O", title="Month of the first observed hour"),
             y=alt.Y("sum(afectados):Q", title="Customers (sum of event peaks)"),
         )
     )
@@ -78,7 +78,7 @@ def hours(items: Items) -> alt.Chart:
         alt.Chart(alt.Data(values=values), width=WIDTH - 80)
         .mark_bar()
         .encode(
-            x=alt.X("yearmonth(mes):O", title="Month"),
+            x=alt.X("utcyearmonth(mes):O", title="Month"),
             y=alt.Y("hours:Q", title="Hours of the pattern"),
             color=alt.Color("state:N", scale=colours, title=None),
         )
