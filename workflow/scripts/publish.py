@@ -37,8 +37,8 @@ def publish(
     `url` and `key` name a Supabase project; without both the payloads go to the warehouse of `database_url` or of
     the embedded server in `cluster`. `page` only has to be there. `repairs` counts runs that found files gone
     missing; the receipt carries it. The warehouse is first made to hold `golden` and the months of `receipts`.
-    Raises an `OutagesError` when the data are synthetic and the target is not the
-    warehouse (unless `allow_synthetic`), when the target refuses, or when it then holds something else.
+    Raises an `OutagesError` when the data are synthetic and the target is not the warehouse (unless
+    `allow_synthetic`), when the target refuses, or when it then holds something else.
     """
     if bool(url) != bool(key):
         missing = "SUPABASE_KEY" if url else "SUPABASE_URL"
@@ -50,9 +50,7 @@ def publish(
     if synthetic and url and not allow_synthetic:
         message = "These data come from the replica and are refused by a real Supabase (allow_synthetic is false)."
         raise OutagesError("SYNTHETIC", message)
-    if golden and receipts and not url:
-        _heal(database_url, Path(cluster), receipts, golden)
-    with _target(url, key, database_url, Path(cluster)) as target:
+    with _target(url, key, database_url, Path(cluster), receipts or [], golden) as target:
         changed = _differing(ours, target.read())
         sent = sorted({*changed, META}) if changed else []
         if sent:
@@ -92,20 +90,16 @@ def _is_synthetic(about: list[Any], path: Path) -> bool:
     return bool(item["synthetic"])
 
 
-def _heal(database_url: Secret | None, cluster: Path, receipts: list[Path], golden: Path) -> None:
-    """Load again what a warehouse that vanished or is behind lacks, before the payloads stand alone in it."""
-    from outages.loading import heal, heal_events
-    from outages.warehouse import opened
-
-    with opened(database_url.reveal() if database_url else None, cluster) as conn:
-        healed = heal(conn, [read_json(path) for path in receipts], receipts[0].parent)
-        if heal_events(conn, golden) or healed:
-            log().warning("warehouse_healed", code="WAREHOUSE_STALE", months=healed)
-            say("  the database was not complete: loaded again from silver and gold")
-
-
 @contextmanager
-def _target(url: str | None, key: Secret | None, database_url: Secret | None, cluster: Path) -> Iterator[Target]:
+def _target(
+    url: str | None,
+    key: Secret | None,
+    database_url: Secret | None,
+    cluster: Path,
+    receipts: list[Path],
+    golden: Path | None,
+) -> Iterator[Target]:
+    """Where the payloads go; a warehouse that vanished or is behind is first loaded again from silver and gold."""
     if url and key:
         supabase = SupabaseTarget(url, key)
         try:
@@ -113,11 +107,15 @@ def _target(url: str | None, key: Secret | None, database_url: Secret | None, cl
         finally:
             supabase.close()
         return
-    from outages.postgres import database
-    from outages.warehouse import migrate
+    from outages.loading import heal, heal_events
+    from outages.warehouse import opened
 
-    with database(database_url.reveal() if database_url else None, cluster) as conn:
-        migrate(conn)
+    with opened(database_url.reveal() if database_url else None, cluster) as conn:
+        if golden and receipts:
+            healed = heal(conn, [read_json(path) for path in receipts], receipts[0].parent)
+            if heal_events(conn, golden) or healed:
+                log().warning("warehouse_healed", code="WAREHOUSE_STALE", months=healed)
+                say("  the database was not complete: loaded again from silver and gold")
         yield WarehouseTarget(conn)
 
 
