@@ -36,6 +36,14 @@ def reachable() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    """The same for the length of a module, for whole runs of the workflow."""
+    folder = _reachable()
+    yield folder
+    shutil.rmtree(folder)
+
+
 @pytest.fixture(scope="session")
 def pristine() -> Iterator[Path]:
     """A cluster fresh from initdb and stopped, to be copied: half a second saved each time."""

@@ -1,9 +1,6 @@
 """Recorded files that are no answers: each stops its month, the others are built, and nothing bad gets in."""
 
 import json
-import shutil
-import tempfile
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -40,9 +37,7 @@ MONTHS = {
 
 
 @pytest.fixture(scope="module")
-def spoiled() -> Iterator[Work]:
-    place = Path(tempfile.mkdtemp(prefix="outages-bad-"))
-    place.chmod(0o711)
+def spoiled(place: Path) -> Work:
     config = {
         "months": {"first": "2025-01", "last": "2025-07"},
         "hours": [12],
@@ -55,8 +50,7 @@ def spoiled() -> Iterator[Work]:
     for month, (kind, *_) in MONTHS.items():
         spoil(work.folder / "recorded" / f"{month}-{DAY}", kind)
     work.must_fail("results/gold/all.done", "--keep-going")
-    yield work
-    shutil.rmtree(place)
+    return work
 
 
 @pytest.mark.parametrize("month", MONTHS)

@@ -27,16 +27,6 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture(scope="module")
-def place() -> Iterator[Path]:
-    import tempfile
-
-    folder = Path(tempfile.mkdtemp(prefix="outages-health-"))
-    folder.chmod(0o711)
-    yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="module")
 def built(place: Path) -> Work:
     """A finished run over one recorded month, which told nobody anything; copy it before spoiling it."""
     config: dict[str, Any] = {

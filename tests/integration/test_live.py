@@ -1,8 +1,6 @@
 """The month in progress against the replica: what is pending, what is asked, and when a month is closed."""
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,10 +16,8 @@ MANNERS = {"contact": "tests", "rate": 0, "concurrency": 8, "timeout": 20, "atte
 
 
 @pytest.fixture(scope="module")
-def live() -> Iterator[tuple[Work, ReplicaHandle]]:
+def live(place: Path) -> Iterator[tuple[Work, ReplicaHandle]]:
     """A live configuration over the replica whose June 2025 is in progress; two hours a day are asked."""
-    place = Path(tempfile.mkdtemp(prefix="outages-live-"))
-    place.chmod(0o711)
     with replica_process(place / "replica.log", world="demo", now="2025-06-21T16:30:00Z") as replica:
         config: dict[str, Any] = {
             "months": {"first": "2025-06", "last": "auto", "live": True},
@@ -29,7 +25,6 @@ def live() -> Iterator[tuple[Work, ReplicaHandle]]:
             "source": {"kind": "replica", "url": replica.url, **MANNERS},
         }
         yield Work(place / "work", checkout(place / "code"), config), replica
-    shutil.rmtree(place)
 
 
 def at(live: tuple[Work, ReplicaHandle], now: str) -> Work:

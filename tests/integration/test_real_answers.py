@@ -2,9 +2,6 @@
 
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -22,16 +19,13 @@ MONTHS = ("2024-08", "2025-01", "2026-09")
 
 
 @pytest.fixture(scope="module")
-def built() -> Iterator[Work]:
-    place = Path(tempfile.mkdtemp(prefix="outages-real-"))
-    place.chmod(0o711)
+def built(place: Path) -> Work:
     source = {"kind": "recorded", "path": str(Path(REAL).resolve()), "pattern": "{fecha}T{hora:02d}.json"}
     work = Work(
         place / "work", checkout(place / "code"), {"months": {"first": MONTHS[0], "last": MONTHS[-1]}, "source": source}
     )
     work.must()
-    yield work
-    shutil.rmtree(place)
+    return work
 
 
 def month(built: Work, name: str) -> tuple[dict[str, object], pl.DataFrame]:

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,16 +20,6 @@ from .workflow_runs import DONE, STAGES, Work, checkout, record, when_running
 #: The 3 months of the fixture hold both shapes: the demo's world switches on 2025-05-01.
 FIRST, LAST = date(2025, 3, 30), date(2025, 5, 3)
 CHANGED = "2025-04-11T12.json"
-
-
-@pytest.fixture(scope="module")
-def place() -> Iterator[Path]:
-    import tempfile
-
-    folder = Path(tempfile.mkdtemp(prefix="outages-flow-"))
-    folder.chmod(0o711)
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
