@@ -4,9 +4,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from ask import number_of_customers
-from outages.denominators import COUNTRY, Asked, Value, nearest, read_asked, read_official, table
+from ask import ask, number_of_customers
+from outages.denominators import COUNTRY, Asked, Value, nearest, read_asked, read_official, sum_of_regions, table
 from outages.errors import OutagesError
+from outages.fingerprint import REPOSITORY
+from outages.names import Names
 
 REGIONS = {"03": "ATACAMA", "13": "METROPOLITANA", COUNTRY: "CHILE"}
 HEADER = "mes,codigo_region,clientes,fuente\n"
@@ -109,3 +111,42 @@ def test_other_answers_about_customers_are_drift(content: bytes) -> None:
     with pytest.raises(OutagesError, match="GetClientesNacional") as caught:
         number_of_customers(content, "GetClientesNacional", {})
     assert caught.value.code == "CUSTOMERS_DRIFT"
+
+
+def test_the_sum_of_the_regions_against_the_national_value() -> None:
+    regions = {"03": "ATACAMA", "13": "METROPOLITANA", "CL": "CHILE"}
+    values = [
+        Value("2026-01", code, number, "SEC", False) for code, number in (("03", 400), ("13", 590), ("CL", 1000))
+    ] + [Value("2026-03", code, number, "SEC", False) for code, number in (("03", 400), ("13", 580))]
+    items = sum_of_regions(table(["2026-01", "2026-02", "2026-03"], regions, values))
+    assert [(item["first"], item["last"], item["regions"], item["country"]) for item in items] == [
+        ("2026-01", "2026-02", 990, 1000),
+        ("2026-03", "2026-03", 980, 1000),
+    ]
+    assert items[0]["difference"] == pytest.approx(-0.01)
+    assert [item["agrees"] for item in items] == [True, False]
+
+
+def test_of_an_unknown_region_no_sum_is_told() -> None:
+    regions = {"03": "ATACAMA", "13": "METROPOLITANA", "CL": "CHILE"}
+    values = [Value("2026-01", "03", 400, "SEC", False), Value("2026-01", "CL", 1000, "SEC", False)]
+    [item] = sum_of_regions(table(["2026-01"], regions, values))
+    assert item == {
+        "first": "2026-01",
+        "last": "2026-01",
+        "regions": None,
+        "country": 1000,
+        "difference": None,
+        "agrees": None,
+    }
+
+
+def test_regions_that_do_not_add_up_to_the_country_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    codes = [code for code, _ in Names.load(REPOSITORY / "resources").query_names()]
+    told = [asked("2026-11", code, 100) for code in codes] + [asked("2026-11", COUNTRY, 1000)]
+    store = tmp_path / "answers"
+    store.mkdir()
+    (store / "customers.jsonl").write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in told))
+    ask(tmp_path / "values.json", "2026-11", str(store), "sec", "2026-11-20T00:00:00.000Z", False, {})
+    said = capsys.readouterr().err
+    assert "the regions have 1,600 customers together, the country 1,000 (+60.0%)" in said

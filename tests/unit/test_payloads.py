@@ -36,7 +36,8 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "investment_roi": [
         {
             "nombre_region": "MAULE", "clientes_afectados": 90, "total_inversión_mmu": 9.0, "efficiency_ratio": 10.0,
-            "maturity_note": "1 of 1 works approved",
+            "maturity_note": "1 of 1 works approved", "proyectos": 1, "proyectos_sin_monto": 0,
+            "inversión_aprobada_mmu": 9.0,
         }
     ],
     "company_ranking": [
@@ -60,6 +61,12 @@ GOOD: dict[str, list[dict[str, Any]]] = {
             "unknown_company": {"total_eventos": 0, "total_clientes_afectados": 0},
             "totals": {"eventos": 1, "clientes_afectados": 2, "clientes_hora": 3}, "payloads": {"market_map": SHA},
             "breaks": [{"mes": "2024-09", "reason": "the shape changes"}], "notes": [],
+            "customers": [
+                {
+                    "first": "2024-08", "last": "2024-08", "regions": 9, "country": 9, "difference": 0.0,
+                    "agrees": True,
+                }
+            ],
         }
     ],
 }  # fmt: skip

@@ -15,6 +15,7 @@ import polars as pl
 from outages import aggregates, people
 from outages.agreement import assert_agreement
 from outages.breaks import breaks as find_breaks
+from outages.denominators import sum_of_regions
 from outages.files import json_bytes, read_json
 from outages.fingerprint import REPOSITORY, workflow_version
 from outages.loading import heal, heal_events
@@ -93,7 +94,8 @@ def aggregate(
         heal_events(conn, golden)
         assert_agreement(conn, computed, unknown)
     written = {path.stem: write_payload(path.stem, computed[path.stem], path, SCHEMAS) for path in payloads}
-    about = describe(told, settings, unknown, aggregates.totals(events), written, breaks) | {"notes": unassigned(works)}
+    about = describe(told, settings, unknown, aggregates.totals(events), written, breaks)
+    about |= {"customers": sum_of_regions(base.iter_rows(named=True)), "notes": unassigned(works)}
     write_payload("_meta", [about], meta, SCHEMAS)
     log().info("payloads", **{name: len(items) for name, items in computed.items()})
 

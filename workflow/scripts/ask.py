@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from outages.acquire import only_one_asks, refuse_no_contact, simulated
 from outages.clock import iso, parse_iso
-from outages.denominators import COUNTRY, Asked, read_asked
+from outages.denominators import COUNTRY, Asked, read_asked, sum_of_regions
 from outages.errors import OutagesError
 from outages.files import write_json
 from outages.fingerprint import REPOSITORY
@@ -95,10 +95,13 @@ def _keep(path: Path, lines: list[Asked]) -> None:
 
 
 def _compare(asked: list[Asked]) -> None:
-    """Report how the regions' sum compares with the national value."""
-    known = {line.codigo_region: line.clientes for line in asked}
-    country = known.pop(COUNTRY)
-    log().info("sum_of_regions", mes=asked[0].mes, regions=sum(known.values()), country=country)
+    """Warn when the regions' sum is not the national value; `_meta` publishes both."""
+    [told] = sum_of_regions(msgspec.to_builtins(line) for line in asked)
+    log().info("sum_of_regions", **told)
+    if told["agrees"] is False:
+        message = f"the regions have {told['regions']:,} customers together, the country {told['country']:,}"
+        log().warning("sum_of_regions_differs", code="CUSTOMERS_SUM", message=message, **told)
+        say(f"  customers of {told['first']}: {message} ({told['difference']:+.1%})")
 
 
 if "snakemake" in globals():

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Code of the line that holds the whole country's customers.
 COUNTRY = "CL"
+#: Share of the national value by which the regions' sum may differ before it is warned of.
+TOLERANCE = 0.01
 
 
 class Asked(msgspec.Struct):
@@ -140,3 +142,36 @@ def table(months: Iterable[str], regions: dict[str, str], values: list[Value]) -
                 }
             )
     return rows
+
+
+def sum_of_regions(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """How the sum of the regions compares with the national value, one item a pair of values, in order of months.
+
+    `rows` are those of `table`. Keys: first, last (months of the pair), regions, country (customers; null when one is
+    not known), difference (regions / country - 1, null likewise), agrees (within `TOLERANCE`, null likewise).
+    """
+    by_month: dict[str, dict[str, int | None]] = {}
+    for row in rows:
+        by_month.setdefault(row["mes"], {})[row["codigo_region"]] = row["clientes"]
+    items: list[dict[str, Any]] = []
+    for month, values in sorted(by_month.items()):
+        country = values.pop(COUNTRY, None)
+        known = [value for value in values.values() if value is not None]
+        regions = sum(known) if len(known) == len(values) else None
+        if items and (items[-1]["regions"], items[-1]["country"]) == (regions, country):
+            items[-1]["last"] = month
+            continue
+        difference = agrees = None
+        if regions is not None and country:
+            difference, agrees = regions / country - 1, abs(regions - country) <= TOLERANCE * country
+        items.append(
+            {
+                "first": month,
+                "last": month,
+                "regions": regions,
+                "country": country,
+                "difference": difference,
+                "agrees": agrees,
+            }
+        )
+    return items
