@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from outages.clock import Label
 from outages.errors import OutagesError
-from outages.recorded import hour_name, listing, parse_label, read_recorded
+from outages.recorded import Listing, hour_name, parse_label, read_recorded
 from outages.store import Answer, Store, read_lines, seal
 from scrape import scrape
 
@@ -270,10 +270,10 @@ def test_a_changed_file_counts_as_later_and_nothing_is_forgotten(
     folder: Path, bring_in: Callable[..., list[Answer]]
 ) -> None:
     path = hourly(folder, "2024-08-02T12", body(row_a(clientes=1)))
-    before = listing(folder, PATTERN, MONTH)
+    before = Listing(folder, PATTERN).digest(MONTH)
     bring_in()
     path.write_text(body(row_a(clientes=24)))
-    assert listing(folder, PATTERN, MONTH) != before
+    assert Listing(folder, PATTERN).digest(MONTH) != before
     kept = bring_in()
     assert [(one.version, json.loads(one.body)[0]["CLIENTES_AFECTADOS"]) for one in kept] == [(0, 1), (1, 24)]
     path.unlink()
@@ -293,15 +293,15 @@ def test_answers_of_someone_else_that_went_back_and_forth_are_all_kept(
 
 def test_the_listing_tells_new_files_of_the_month_only(folder: Path) -> None:
     hourly(folder, "2024-08-02T12", "[]")
-    before = listing(folder, PATTERN, MONTH)
+    before = Listing(folder, PATTERN).digest(MONTH)
     hourly(folder, "2024-09-02T12", "[]")
     year_file(folder, name="checkpoint_2023.json")
-    assert listing(folder, PATTERN, MONTH) == before
+    assert Listing(folder, PATTERN).digest(MONTH) == before
     touched = hourly(folder, "2024-08-02T13", "[]")
-    after = listing(folder, PATTERN, MONTH)
+    after = Listing(folder, PATTERN).digest(MONTH)
     assert after != before
     os.utime(touched, ns=(1, 1))
-    assert listing(folder, PATTERN, MONTH) not in (before, after)
+    assert Listing(folder, PATTERN).digest(MONTH) not in (before, after)
 
 
 def test_a_bad_body_stops_the_import_names_its_place_and_is_kept(

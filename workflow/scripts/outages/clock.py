@@ -100,7 +100,9 @@ def labels(month: str) -> tuple[Label, ...]:
 
 def month_end(month: str) -> datetime:
     """End of the local month in UTC (begin of the next one)."""
-    return utc(labels(next_month(month))[0])
+    year, number = parse_month(next_month(month))
+    first = date(year, number, 1)
+    return next(utc(label) for hour in range(24) if exists(label := Label(first, hour)))
 
 
 def month_of(label: Label) -> str:

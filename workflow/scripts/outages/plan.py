@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .clock import (
     iso,
@@ -28,6 +28,9 @@ from .clock import (
 )
 from .errors import OutagesError
 from .fingerprint import REPOSITORY, digest_of
+
+if TYPE_CHECKING:
+    from .recorded import Listing
 
 Hours = list[int] | str
 PER_MONTH = (
@@ -94,12 +97,12 @@ def make_plan(config: dict[str, Any]) -> Plan:
     plan.accepted = frozenset(config["accept_implausible"])
     figures = ("months", "hours", "accept_implausible", "customers", "events", "investments")
     plan.settings = {key: config[key] for key in figures} | {"ghost_days": config["quality"]["ghost_days"]}
-    store = Path(config["store"])
+    store, listing = Path(config["store"]), None if asks else _listing(config["source"])
     for month in plan.months:
         plan.hours[month] = pattern_of(config["hours"], month)
         plan.through[month] = iso(min(month_end(month), last_complete(now)))
         plan.turn[month] = _turn(store, month, now) if asks else 0
-        plan.listing[month] = "" if asks else _listing(config["source"], month)
+        plan.listing[month] = listing.digest(month) if listing else ""
     _plan_customers(plan, config, store, now)
     plan.payloads = sorted(
         path.name.removesuffix(".schema.json")
@@ -156,10 +159,10 @@ def _turn(store: Path, month: str, now: datetime) -> int:
     return int(told["turn"]) + due
 
 
-def _listing(source: dict[str, Any], month: str) -> str:
-    from .recorded import listing
+def _listing(source: dict[str, Any]) -> Listing:
+    from .recorded import Listing
 
-    return listing(Path(source["path"]), source["pattern"], month)
+    return Listing(Path(source["path"]), source["pattern"])
 
 
 def _plan_customers(plan: Plan, config: dict[str, Any], store: Path, now: datetime) -> None:

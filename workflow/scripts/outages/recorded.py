@@ -7,15 +7,18 @@ be read stops the import with its file and place; nothing is skipped in silence.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+from calendar import monthrange
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
-from .clock import Label, exists, labels, local, month_of
+from .clock import Label, exists, labels, local, month_of, parse_month
 from .errors import OutagesError
 from .store import WITH_ROWS, read_lines, refuse_mixed
 
@@ -68,13 +71,9 @@ def told_name(path: Path) -> str:
 def files_of(folder: Path, pattern: str, month: str) -> list[Path]:
     """The files that may hold answers of a local month, sorted; a missing folder is an error."""
     if not folder.is_dir():
-        raise OutagesError("RECORDED_FOLDER", f"{folder}: no such folder (source.path)", file=str(folder))
+        raise _no_folder(folder)
     found = [path for path in _hourly(folder, pattern, month) if path.exists()]
-    for path in folder.iterdir():
-        year, bronze = _YEAR_FILE.match(path.name), _BRONZE_FILE.match(path.name)
-        if (year and year[1] == month[:4]) or _WHOLE_FILE.match(path.name) or (bronze and bronze[1] == month):
-            found.append(path)
-    return sorted(found)
+    return sorted([*found, *(path for path in folder.iterdir() if _may_hold(path.name, month))])
 
 
 def _hourly(folder: Path, pattern: str, month: str) -> dict[Path, Label]:
@@ -102,10 +101,50 @@ def hour_name(pattern: str, label: Label) -> str:
         ) from error
 
 
-def listing(folder: Path, pattern: str, month: str) -> str:
-    """Digest of the month's files by name, size and time: a new or changed file makes its month pending."""
-    told = [(path.name, (stat := path.stat()).st_size, stat.st_mtime_ns) for path in files_of(folder, pattern, month)]
-    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+class Listing:
+    """Digests of the months' files, each folder looked through once: 108 months of hourly files are 79,000 names."""
+
+    def __init__(self, folder: Path, pattern: str) -> None:
+        """Read the folder; a missing one is an error."""
+        self._folder, self._pattern = folder, pattern
+        self._held: dict[str, dict[str, tuple[str, int, int]]] = {}
+        if not folder.is_dir():
+            raise _no_folder(folder)
+
+    def digest(self, month: str) -> str:
+        """Digest of the month's files by name, size and time: a new or changed file makes its month pending.
+
+        A file of an hour that never happened counts too: the month's job then refuses it.
+        """
+        year, number = parse_month(month)
+        days = [date(year, number, day) for day in range(1, monthrange(year, number)[1] + 1)]
+        names = [hour_name(self._pattern, Label(day, hour)) for day in days for hour in range(24)]
+        top = self._files("")
+        whole = [top[name] for name in top if _may_hold(name, month)]
+        found = {told for name in names if (told := self._find(name))} | set(whole)
+        return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()[:16]
+
+    def _find(self, name: str) -> tuple[str, int, int] | None:
+        parent, _, last = name.rpartition("/")
+        return self._files(parent).get(last)
+
+    def _files(self, parent: str) -> dict[str, tuple[str, int, int]]:
+        if parent not in self._held:
+            place = self._folder / parent
+            with os.scandir(place) if place.is_dir() else nullcontext(()) as entries:
+                told = ((entry.name, entry.stat()) for entry in entries if entry.is_file())
+                self._held[parent] = {name: (name, stat.st_size, stat.st_mtime_ns) for name, stat in told}
+        return self._held[parent]
+
+
+def _may_hold(name: str, month: str) -> bool:
+    """Whether a year file or bronze of this name may hold answers of a local month."""
+    year, bronze = _YEAR_FILE.match(name), _BRONZE_FILE.match(name)
+    return bool((year and year[1] == month[:4]) or _WHOLE_FILE.match(name) or (bronze and bronze[1] == month))
+
+
+def _no_folder(folder: Path) -> OutagesError:
+    return OutagesError("RECORDED_FOLDER", f"{folder}: no such folder (source.path)", file=str(folder))
 
 
 def read_recorded(folder: Path, pattern: str, month: str) -> Iterator[Recorded]:
