@@ -102,6 +102,24 @@ def test_planted_fall_is_found_in_its_month() -> None:
     assert exact >= 90
 
 
+def test_detection_rates() -> None:
+    """Of 100 falls of rows and customers each, so many are found in rows within a month (docs/methodology.md)."""
+    series = [(random.Random(seed).randrange(12, 84), history(1_000 + seed)) for seed in range(100)]
+    found = {}
+    for fall in (45, 50, 55, 60, 67):
+        hits = 0
+        for at, months in series:
+            left = [1 - fall / 100 * (number >= at) for number in range(len(months))]
+            scaled = [
+                month._replace(filas=(month.filas or 0) * share, clientes=(month.clientes or 0) * share)
+                for month, share in zip(months, left, strict=True)
+            ]
+            hits += any(abs(MONTHS.index(one) - at) <= 1 for one in level_months(listed(scaled)[0]))
+        found[fall] = hits
+    print(f"found of 100, by fall in %: {found}")
+    assert found == {45: 63, 50: 89, 55: 98, 60: 99, 67: 99}
+
+
 def test_the_fall_of_2023() -> None:
     """A gradual fall, August to October: one break, dated in it, in rows and in customers."""
     at = MONTHS.index("2023-09")

@@ -96,6 +96,33 @@ def test_official_lines_that_are_refused_are_named(tmp_path: Path, line: str) ->
     assert caught.value.facts["row"] == 3
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "line 1: no column is named mes, codigo_region, clientes, fuente"),
+        (b"mes,codigo_region,clientes\n2024-12,03,1\n", "line 1: no column is named fuente"),
+        (HEADER.encode(), "line 1: the table has no line"),
+        (HEADER.encode() + b"2024-12,03,1,\xd1\n", "cannot be read"),
+        (HEADER.encode() + b"2024-12,03,1,CNE\n2024-11,03,1,CNE\n2024-12,03,2,CNE\n", "line 4: 2024-12 of 03 has"),
+    ],
+)
+def test_official_tables_that_are_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "official.csv"
+    path.write_bytes(content)
+    with pytest.raises(OutagesError, match=said) as caught:
+        read_official(path, REGIONS)
+    assert (caught.value.code, caught.value.facts["file"]) == ("CUSTOMERS_TABLE", str(path))
+
+
+def test_an_official_table_that_a_spreadsheet_marked_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "official.csv"
+    path.write_text(HEADER + "2024-12,03,120000,CNE\n", encoding="utf-8-sig")
+    assert read_official(path, REGIONS) == [Value("2024-12", "03", 120_000, "CNE", True)]
+    with pytest.raises(OutagesError, match="cannot be read") as caught:
+        read_official(tmp_path / "none.csv", REGIONS)
+    assert caught.value.code == "CUSTOMERS_TABLE"
+
+
 @pytest.mark.parametrize("content", [b'[{"CLIENTES": 8156814}]', b'[{"CLIENTES": "8156814", "REGION_ID": 13}]'])
 def test_numbers_of_customers_come_as_numbers_or_text(content: bytes) -> None:
     assert number_of_customers(content, "GetClientesNacional", {}) == 8_156_814
@@ -105,7 +132,9 @@ def test_numbers_of_customers_come_as_numbers_or_text(content: bytes) -> None:
     "content",
     [b"", b"<html>", b"[]", b"{}", b"[1]", b'[{"CLIENTE": 1}]', b'[{"CLIENTES": null}]', b'[{"CLIENTES": 0}]',
      b'[{"CLIENTES": -4}]', b'[{"CLIENTES": true}]', b'[{"CLIENTES": 1.5}]', b'[{"CLIENTES": "many"}]',
-     b'{"CLIENTES": 1}', b'[{"CLIENTES": [1]}]', b'[{"CLIENTES": ""}]', b'["CLIENTES"]'],
+     b'{"CLIENTES": 1}', '[{"CLIENTES": "٨١٥"}]'.encode(), b'[{"CLIENTES": "8 156"}]', b'[{"CLIENTES": "1_000"}]',
+     b'[{"CLIENTES": "+5"}]', b'[{"CLIENTES": 5}, {"CLIENTES": 5}]', b'[{"CLIENTES": [1]}]', b'[{"CLIENTES": ""}]',
+     b'["CLIENTES"]'],
 )  # fmt: skip
 def test_other_answers_about_customers_are_drift(content: bytes) -> None:
     with pytest.raises(OutagesError, match="GetClientesNacional") as caught:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import re
 import zipfile
 from collections.abc import Sequence
 from datetime import date
@@ -13,7 +15,16 @@ import pytest
 from outages.errors import OutagesError
 from outages.names import Names
 from outages.payloads import validate
-from outages.projects import Project, category, investment_roi, maturity, projects_dist, read_projects, unassigned
+from outages.projects import (
+    INTERREGIONAL,
+    Project,
+    category,
+    investment_roi,
+    maturity,
+    notes,
+    projects_dist,
+    read_projects,
+)
 
 ROOT = Path(__file__).parents[2]
 NAMES = Names.load(ROOT / "resources")
@@ -160,6 +171,8 @@ def test_amounts(tmp_path: Path, text: str, amount: float | None) -> None:
         ({"amount": "1.23.4"}, "Inversión (MMU$)", "1.23.4"),
         ({"day": "31/02/2023"}, "Fecha Calificación", "31/02/2023"),
         ({"day": "2023"}, "Fecha Calificación", "2023"),
+        ({"day": "05/03/0203"}, "Fecha Calificación", "05/03/0203"),
+        ({"day": "31/12/1989"}, "Fecha Calificación", "31/12/1989"),
         ({"name": ""}, "Nombre del Proyecto", ""),
     ],
 )
@@ -187,6 +200,38 @@ def test_bad_files(tmp_path: Path) -> None:
         assert path != paths[0] or "no column is named region" in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("content", "number", "said"),
+    [
+        ('a,"unclosed\r\nb,c\r\n', 3, "unexpected end of data"),
+        ('"a" b,"c"\r\n', 3, "expected after"),
+        ("a,b\0c\r\n", 3, "NUL"),
+        ("Línea corta,DIA,Región del Maule\r\n", 3, "3 cells, the header has 15"),
+        (
+            "Línea,DIA,Maule,Talca,Talca,b1,,T,1,5,01/01/2022,Aprobado,05/03/2023,Energía,-35,-71",
+            3,
+            "16 cells, the header has 15",
+        ),
+    ],
+)
+def test_broken_rows_are_named(tmp_path: Path, content: str, number: int, said: str) -> None:
+    path = write_csv(tmp_path / "p.csv", [NEW, row()])
+    path.write_bytes(path.read_bytes() + b"\r\n" + content.encode())
+    with pytest.raises(OutagesError, match=said) as caught:
+        read_projects(path, NAMES)
+    assert (caught.value.code, caught.value.facts["file"], caught.value.facts["row"]) == (
+        "PROJECTS_FILE",
+        str(path),
+        number,
+    )
+
+
+def test_a_column_twice_is_refused(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "p.csv", [[*NEW, "ESTADO DEL PROYECTO"], [*row(), "Rechazado"]])
+    with pytest.raises(OutagesError, match="row 1: two columns are named estado del proyecto"):
+        read_projects(path, NAMES)
+
+
 def test_year_column(tmp_path: Path) -> None:
     def read(day: str, year: str) -> Project:
         return read_projects(write_csv(tmp_path / "p.csv", [[*NEW, "Año Calificación"], [*row(day=day), year]]), NAMES)[
@@ -195,7 +240,7 @@ def test_year_column(tmp_path: Path) -> None:
 
     assert read("", "2015").anho == 2015
     assert read("05/03/2023", "").anho == 2023
-    for day, year in (("05/03/2023", "2015"), ("", "15")):
+    for day, year in (("05/03/2023", "2015"), ("", "15"), ("", "1900")):
         with pytest.raises(OutagesError, match="Año Calificación"):
             read(day, year)
 
@@ -208,6 +253,12 @@ def test_year_column(tmp_path: Path) -> None:
         ("METROPOLITANA DE SANTIAGO", "METROPOLITANA"),
         ("Biobío", "BIOBIO"),
         ("Interregional", "INTERREGIONAL"),
+        ("Interregional (Atacama, Coquimbo)", "INTERREGIONAL"),
+        ("Región de Atacama, Región de Coquimbo", "INTERREGIONAL"),
+        ("Maule; Ñuble", "INTERREGIONAL"),
+        ("Maule y Biobío", "INTERREGIONAL"),
+        ("Región de Arica y Parinacota", "ARICA Y PARINACOTA"),
+        ("Región de Magallanes y de la Antártica Chilena", "MAGALLANES"),
         ("Atlántida", "UNKNOWN"),
         ("", "UNKNOWN"),
     ],
@@ -235,6 +286,11 @@ def test_regions(tmp_path: Path, text: str, region: str) -> None:
         ("ñ1", "Almacenamiento de energía en baterías", "storage"),
         ("b3", "Obra", "other"),
         ("Bodegas", "Obra", "other"),
+        ("DS95/DS40/DS17–b1", "Obra", "line"),
+        ("DS95/DS40\u2011b2", "Obra", "substation"),
+        ("b2", "Ampliación S/E con patio de almacenamiento", "substation"),
+        ("b2", "Sistema de Almacenamiento de Energía y S/E", "storage"),
+        ("b2", "Baterías en S/E", "storage"),
         ("", "Línea sin tipología", "other"),
     ],
 )
@@ -260,6 +316,8 @@ def test_roi_by_hand() -> None:
         work("MAULE", 10.0), work("MAULE", 30.0, estado="En Calificación"), work("MAULE", None, estado=""),
         work("BIOBIO", 4.0), work("NUBLE", 40.0), work("COQUIMBO", None), work("TARAPACA", 0.0),
         work("ATACAMA", 5.0, categoria="generation"), work("INTERREGIONAL", 1000.0), work("UNKNOWN", 7.0),
+        work("MAULE", 60.0, estado="Rechazado"), work("INTERREGIONAL", None, estado="No Admitido a Tramitación"),
+        work("LOS LAGOS", 8.0, estado="Desistido"), work("AYSEN", 2.0, categoria="other", sector="Minería"),
     ]  # fmt: skip
     found = investment_roi(works, {"MAULE": 2000, "BIOBIO": 1000, "ATACAMA": 9, "UNKNOWN": 3})
     assert [(one["nombre_region"], one["efficiency_ratio"]) for one in found] == [
@@ -278,7 +336,10 @@ def test_roi_by_hand() -> None:
         "inversión_aprobada_mmu": 10.0,
     }
     validate("investment_roi", found, SCHEMAS)
-    assert unassigned(works) == [
+    assert notes(works) == [
+        "Projects read: 12 line, 0 substation, 0 storage, 1 generation, 1 other; 13 of them of the sector Energía.",
+        "Not in investment_roi: grid works that were refused, withdrawn or lapsed: 3, of 68.0 MMUSD"
+        " (1 without a known amount).",
         "Not in investment_roi: grid works that cross regions: 1, of 1000.0 MMUSD (0 without a known amount).",
         "Not in investment_roi: grid works that name no known region: 1, of 7.0 MMUSD (0 without a known amount).",
     ]
@@ -290,10 +351,30 @@ def test_equal_ratios_go_by_region() -> None:
     assert maturity([work(anho=None), work(estado="Desistido")]) == "1 of 2 works approved; 1 Desistido"
 
 
+@pytest.mark.parametrize(
+    ("state", "counts"),
+    [("Aprobado", True), ("En Calificación", True), ("En construcción (2019)", True), ("", True), ("Rechazado", False),
+     ("RECHAZADA", False), ("Desistido", False), ("No Admitido a Tramitación", False), ("No calificado", False),
+     ("Revocado", False), ("Caducado", False), ("Inadmisible", False), ("Anulada", False), ("Abandonado", False)],
+)  # fmt: skip
+def test_works_that_failed_are_no_investment(state: str, counts: bool) -> None:
+    assert bool(investment_roi([work(estado=state)], {})) == counts
+    assert len(projects_dist([work(estado=state)])) == 1
+
+
 def test_the_project_table() -> None:
     works = read_projects(ROOT / "resources/projects.csv", NAMES)
     assert all(one.categoria in ("line", "substation", "storage") and one.region != "UNKNOWN" for one in works)
     assert sum(one["count"] for one in projects_dist(works)) == len(works) == 23
     assert {one.inversion_mmu for one in works if one.region == "O'HIGGINS"} == {31.7}
     atacama = next(one for one in investment_roi(works, {}) if one["nombre_region"] == "ATACAMA")
-    assert atacama["total_inversión_mmu"] == 1654.0  # 526 + 263 + 145 + 600 + 120
+    assert atacama["total_inversión_mmu"] == 1534.0  # 526 + 263 + 145 + 600; the 120 of Freirina were not admitted
+    assert sum(one.estado == "En construcción (2019)" for one in works) == 5
+    assert sum(one.region == INTERREGIONAL for one in works) == 4
+
+
+def test_no_amount_of_the_project_table_can_be_read_as_thousands() -> None:
+    """A decimal point before exactly three digits would mean thousands."""
+    with (ROOT / "resources/projects.csv").open(encoding="utf-8", newline="") as opened:
+        amounts = [one["Inversión (MMU$)"] for one in csv.DictReader(opened)]
+    assert amounts and not [amount for amount in amounts if re.search(r"\.\d{3}$", amount)]

@@ -170,6 +170,12 @@ def test_the_states_of_hours() -> None:
     assert found.height == 2
 
 
+def test_an_answer_outside_the_pattern_gives_the_month_no_shape() -> None:
+    answers = [answer("2025-01-01", 0, row_b()), answer("2025-01-01", 1, row_a())]
+    assert build(answers, hours=[0, 6, 12, 18])[2]["shapes"] == {"B": 1}
+    assert build(answers)[2]["shapes"] == {"A": 1, "B": 1}
+
+
 def test_implausible_answers_count_where_a_person_accepted_them() -> None:
     odd = answer("2025-01-01", 18, row_b(), outcome="implausible")
     assert build([odd])[2]["rows"] == {"read": 1, "summed": 0, "superseded": 0, "implausible": 1}

@@ -248,6 +248,15 @@ def test_unobserved_months_are_left_out() -> None:
     assert item["coverage_before"] < 1
 
 
+@pytest.mark.parametrize(("gap", "left_out"), [(743, 1), (373, 1), (372, 0)])
+def test_months_hardly_observed_are_left_out(gap: int, left_out: int) -> None:
+    """One hour of 744, in which the treated had ten times as much out, weighs nothing; half of a month counts."""
+    values = {m: {"MAULE": 40.0 if m == "2019-05" else 4.0, "BIOBIO": 2.0} for m in months_of(LONG)}
+    item = validated(LONG, frame(values), m201905=receipt("2019-05", gap=gap))
+    assert (item["treated_before"], item["months_left_out"]) == (4.0 if left_out else 5.5, left_out)
+    assert ("Months of which less than half was observed, left out: 1." in item["context"]) == bool(left_out)
+
+
 def test_no_interval() -> None:
     one = {**SHORT, "before": ["2020-02", "2020-02"], "after": ["2020-04", "2020-04"]}
     item = validated(one, frame({"2020-02": {"MAULE": 4, "BIOBIO": 2}, "2020-04": {"MAULE": 2, "BIOBIO": 2}}))

@@ -19,7 +19,7 @@ from outages.errors import OutagesError
 from outages.files import write_json
 from outages.fingerprint import REPOSITORY
 from outages.names import Names
-from outages.reporting import log, run, say
+from outages.reporting import log, run, say, tell
 from outages.store import refuse_mixed
 
 
@@ -40,6 +40,7 @@ def ask(values: Path, asked: str, store: str, kind: str, now: str, pretend: bool
             own = _ask(Path(store), names, asked, kind, clock, http)
             _keep(kept, own)
     _compare(own)
+    tell(f"customers of {len(own) - 1} regions and the country")
     write_json([msgspec.to_builtins(line) for line in own], values)
 
 
@@ -50,7 +51,7 @@ def _ask(
     from outages.client import Client, Manners
 
     questions = [(code, "GetClientesRegional", {"region": name}) for code, name in names.query_names()]
-    say(f"  {len(questions) + 1} requests for the regions' customers to {http['url']}")
+    say(f"  {month}: {len(questions) + 1} requests for the regions' customers to {http['url']}")
 
     async def talk() -> list[Asked]:
         async with Client(Manners(**http), Breaker(store / "breaker.json"), clock) as client:
@@ -72,9 +73,10 @@ def _ask(
 def number_of_customers(content: bytes, endpoint: str, body: dict[str, str]) -> int:
     """The customers in an answer `[{"CLIENTES": n, ...}]`, n a number or a string of digits; else CUSTOMERS_DRIFT."""
     try:
-        value = msgspec.json.decode(content)[0]["CLIENTES"]
-        number = int(value) if isinstance(value, str) else value
-    except (msgspec.MsgspecError, LookupError, TypeError, ValueError) as error:
+        [item] = msgspec.json.decode(content, type=list[dict[str, Any]])
+        value = item["CLIENTES"]
+        number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+    except (msgspec.MsgspecError, LookupError, ValueError) as error:
         raise OutagesError("CUSTOMERS_DRIFT", f"{endpoint} {body}: no CLIENTES in {content[:80]!r}") from error
     if not isinstance(number, int) or isinstance(number, bool) or number <= 0:
         raise OutagesError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Code of the line that holds the whole country's customers.
 COUNTRY = "CL"
+#: Columns of the table of official values.
+OFFICIAL = ("mes", "codigo_region", "clientes", "fuente")
 #: Share of the national value by which the regions' sum may differ before it is warned of.
 TOLERANCE = 0.01
 
@@ -77,28 +80,39 @@ def asked_for(month: str, asked: set[str], official: list[Value]) -> list[str]:
 
 
 def read_official(path: Path, regions: Iterable[str]) -> list[Value]:
-    """The configured table of official values: mes, codigo_region (2 digits, or CL), clientes, fuente."""
-    known, values = {*regions, COUNTRY}, []
-    if not path.is_file():
-        raise OutagesError("CUSTOMERS_TABLE", f"{path}: no such file (customers.official)", file=str(path))
-    with path.open(encoding="utf-8", newline="") as opened:
-        for number, row in enumerate(csv.DictReader(opened), start=2):
-            try:
-                parse_month(row["mes"])
-                value = Value(row["mes"], row["codigo_region"], int(row["clientes"]), row["fuente"].strip(), True)
-            except (KeyError, TypeError, ValueError, AttributeError, OutagesError) as error:
-                raise OutagesError(
-                    "CUSTOMERS_TABLE", f"{path}, line {number}: {error}", file=str(path), row=number
-                ) from error
-            if value.codigo_region not in known or value.clientes <= 0 or not value.fuente:
-                raise OutagesError(
-                    "CUSTOMERS_TABLE",
-                    f"{path}, line {number}: an unknown region, no customers or no source: {row}",
-                    file=str(path),
-                    row=number,
-                )
-            values.append(value)
-    return values
+    """The configured table of official values: mes, codigo_region (2 digits, or CL), clientes, fuente.
+
+    Raises `OutagesError` CUSTOMERS_TABLE, with file and line, for a table without these columns or without a line,
+    a cell that makes no sense, and a second value of one month and region.
+    """
+    codes = {*regions, COUNTRY}
+    values: dict[tuple[str, str], Value] = {}
+
+    def refused(why: object, line: int) -> OutagesError:
+        return OutagesError("CUSTOMERS_TABLE", f"{path}, line {line}: {why}", file=str(path), row=line)
+
+    try:
+        rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
+    except (OSError, UnicodeDecodeError) as error:
+        why = f"{path} cannot be read (customers.official): {error}"
+        raise OutagesError("CUSTOMERS_TABLE", why, file=str(path)) from error
+    missing = [name for name in OFFICIAL if name not in (rows.fieldnames or ())]
+    if missing:
+        raise refused(f"no column is named {', '.join(missing)}", 1)
+    for row in rows:
+        try:
+            parse_month(row["mes"])
+            value = Value(row["mes"], row["codigo_region"], int(row["clientes"]), row["fuente"].strip(), True)
+        except (TypeError, ValueError, AttributeError, OutagesError) as error:
+            raise refused(error, rows.line_num) from error
+        if value.codigo_region not in codes or value.clientes <= 0 or not value.fuente:
+            raise refused(f"an unknown region, no customers or no source: {row}", rows.line_num)
+        if (value.mes, value.codigo_region) in values:
+            raise refused(f"{value.mes} of {value.codigo_region} has a value already", rows.line_num)
+        values[value.mes, value.codigo_region] = value
+    if not values:
+        raise refused("the table has no line", 1)
+    return list(values.values())
 
 
 def nearest(month: str, known: Iterable[str]) -> str | None:

@@ -3,7 +3,7 @@
 Source: exports of <https://seia.sea.gob.cl/busqueda/buscarProyecto.php>, or resources/projects.csv in their layout.
 Units: investment in millions of US dollars (MMUSD), customers without supply. Kinds: docs/methodology.md.
 # ASSUME a work across regions (Interregional) belongs to none of them: its money and its customers cannot be divided
-# up, so it has a line of its own in eda_projects_dist and none in investment_roi (`unassigned` tells its total).
+# up, so it has a line of its own in eda_projects_dist and none in investment_roi (`notes` tells its total).
 """
 
 from __future__ import annotations
@@ -11,18 +11,24 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from .names import UNKNOWN, Names, normalise
+from .names import UNKNOWN, UNKNOWN_REGION, Names, normalise
 from .tables import Cell, Row, read_table
 
 INTERREGIONAL = "INTERREGIONAL"
+#: The system is younger; a year before it is a slip of the pen (0203) or an empty date of Excel (1900).
+FIRST_YEAR = 1990
 #: Kinds of work that are investment in the grid.
 GRID = ("line", "substation", "storage")
+KINDS = (*GRID, "generation", "other")
+#: How the states begin in which a project ends without being built, normalised.
+FAILED = ("rechazad", "desistid", "no admitid", "inadmi", "no calificad", "revocad", "caducad", "anulad",
+          "abandonad", "renunci")  # fmt: skip
 
 #: Headers of both generations of the export, normalised; the first that is there counts.
 COLUMNS = {
@@ -41,11 +47,15 @@ OPTIONAL = frozenset({"comuna", "anho"})
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?")
 _COMMA = re.compile(r"\d+(?:,\d+)?")
 _POINT = re.compile(r"\d+\.\d+")
+#: What stands between several regions in one cell.
+_AND = re.compile(r"[,;/|]| - | y ")
 _DAY_FIRST = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4})(?: \d{1,2}:\d{2}(?::\d{2})?)?")
 #: "b1", "b.1", "DS95/DS40-b1", "DS95/DS40/DS17-b2": rules of procedure, a letter of article 10, a number.
 _CODE = re.compile(r"(?:DS\s?\d+(?:/DS\s?\d+)*\s?-\s?)?([a-zñ])\s?\.?\s?(\d*)(?![a-zñáéíóú0-9])", re.IGNORECASE)
+_HYPHENS = re.compile(r"[\u2010-\u2015\u2212]")
 _STORAGE = re.compile(r"\b(?:bess|almacenamiento|baterias?)\b")
 _STORES_ENERGY = re.compile(r"\bbess\b|\balmacenamiento (?:de )?(?:energia|electric)|\bbaterias? .*\benergia\b")
+_BATTERIES = re.compile(r"\bbess\b|\balmacenamiento (?:de )?(?:energia|electric)|\bbaterias?\b")
 _PLANT = re.compile(r"\b(?:fotovoltaic|solar|eolic|hidroelectric|termoelectric|geotermic|termosolar|biomasa|biogas)")
 
 
@@ -97,13 +107,14 @@ def category(name: str, kind: str) -> str:
     """line, substation, storage, generation or other, by the typology's code and, for storage, by the name.
 
     # ASSUME storage filed as generation (c) is storage unless its name tells of a plant (solar, eólico, ...) too,
-    # and under a code of another trade (tanks, waste of batteries) only what says that it stores energy.
+    # as a work of the grid (b) only what names batteries or energy ("patio de almacenamiento" is none), and under a
+    # code of another trade (tanks, waste of batteries) only what says that it stores energy.
     """
-    found = _CODE.match(kind.strip())
+    found = _CODE.match(_HYPHENS.sub("-", kind.strip()))
     letter, number = (found[1].lower(), found[2]) if found else ("", "")
     said = normalise(f"{name} {kind}")
     if letter in ("", "b"):
-        stores = _STORAGE.search(said) is not None
+        stores = (_BATTERIES if letter else _STORAGE).search(said) is not None
     elif letter == "c":
         stores = _STORAGE.search(said) is not None and not _PLANT.search(said)
     else:
@@ -141,15 +152,19 @@ def parse_day(cell: Cell) -> date | None:
     """The day of "dd/mm/yyyy", of a real date of Excel or of ISO text; None for a blank cell."""
     if not cell.text:
         return None
-    found = _DAY_FIRST.fullmatch(cell.text)
+    found, day = _DAY_FIRST.fullmatch(cell.text), None
     try:
         if found:
-            return date(int(found[3]), int(found[2]), int(found[1]))
-        if not cell.number:
-            return datetime.fromisoformat(cell.text).date()
+            day = date(int(found[3]), int(found[2]), int(found[1]))
+        elif not cell.number:
+            day = datetime.fromisoformat(cell.text).date()
     except ValueError:
         pass
-    raise cell.wrong("no date: dd/mm/yyyy is asked")
+    if day is None:
+        raise cell.wrong("no date: dd/mm/yyyy is asked")
+    if day.year < FIRST_YEAR:
+        raise cell.wrong(f"no project was qualified before {FIRST_YEAR}")
+    return day
 
 
 def _year(cell: Cell, day: date | None) -> int | None:
@@ -157,7 +172,7 @@ def _year(cell: Cell, day: date | None) -> int | None:
     if not cell.text:
         return day.year if day else None
     text = cell.text.removesuffix(".0") if cell.number else cell.text
-    if not re.fullmatch(r"(?:19|20)\d\d", text):
+    if not re.fullmatch(r"\d{4}", text) or int(text) < FIRST_YEAR:
         raise cell.wrong("no year")
     if day and day.year != int(text):
         raise cell.wrong(f"the year is not that of the qualification, {day.isoformat()}")
@@ -165,7 +180,9 @@ def _year(cell: Cell, day: date | None) -> int | None:
 
 
 def _region(text: str, names: Names) -> str:
-    if normalise(text) == "interregional":
+    """Dashboard name; a cell that names several known regions is interregional."""
+    named = {code for part in _AND.split(text) if (code := names.region(part)) != UNKNOWN_REGION}
+    if normalise(text).startswith("interregional") or len(named) > 1:
         return INTERREGIONAL
     return names.region_name(names.region(text))
 
@@ -186,12 +203,12 @@ def investment_roi(projects: Iterable[Project], affected_by_region: Mapping[str,
     """The payload investment_roi: customers affected per MMUSD of grid works (higher is worse), worst first.
 
     `affected_by_region` holds customers (sums of high-water marks) by region; a region that is not there had no
-    event. Every grid work of known amount counts, whatever its state: the note and `inversión_aprobada_mmu` tell
-    what is approved. Left out are regions without a known amount above 0, and works of region INTERREGIONAL or
-    UNKNOWN, whose customers cannot be told (see `unassigned`).
+    event. Every grid work of known amount counts unless it has failed, approved or not: the note and
+    `inversión_aprobada_mmu` tell what is approved. Left out are works that have failed, regions without a known
+    amount above 0, and works of region INTERREGIONAL or UNKNOWN, whose customers cannot be told (see `notes`).
     """
     by_region: dict[str, list[Project]] = {}
-    for one in grid_works(projects):
+    for one in (work for work in grid_works(projects) if not failed(work)):
         by_region.setdefault(one.region, []).append(one)
     items = []
     for region, works in by_region.items():
@@ -214,18 +231,27 @@ def investment_roi(projects: Iterable[Project], affected_by_region: Mapping[str,
     return sorted(items, key=lambda item: (-item["efficiency_ratio"], item["nombre_region"]))
 
 
-def unassigned(projects: Iterable[Project]) -> list[str]:
-    """Sentences for the notes of `_meta`: grid works that investment_roi leaves out, and their investment."""
-    works, notes = grid_works(projects), []
-    for region, why in ((INTERREGIONAL, "cross regions"), (UNKNOWN, "name no known region")):
-        of_these = [one for one in works if one.region == region]
+def notes(projects: Sequence[Project]) -> list[str]:
+    """Sentences for the notes of `_meta`: projects by kind; grid works that investment_roi leaves out, with amounts."""
+    kinds = Counter(one.categoria for one in projects)
+    energy = sum(normalise(one.sector) == "energia" for one in projects)
+    by_kind = ", ".join(f"{kinds[kind]} {kind}" for kind in KINDS)
+    told = [f"Projects read: {by_kind}; {energy} of them of the sector Energía."]
+    works = grid_works(projects)
+    live = [one for one in works if not failed(one)]
+    left_out = {
+        "were refused, withdrawn or lapsed": [one for one in works if failed(one)],
+        "cross regions": [one for one in live if one.region == INTERREGIONAL],
+        "name no known region": [one for one in live if one.region == UNKNOWN],
+    }
+    for why, of_these in left_out.items():
         if of_these:
             blank = sum(one.inversion_mmu is None for one in of_these)
-            notes.append(
+            told.append(
                 f"Not in investment_roi: grid works that {why}: {len(of_these)}, of {_sum(of_these):.1f} MMUSD"
                 f" ({blank} without a known amount)."
             )
-    return notes
+    return told
 
 
 def maturity(works: list[Project]) -> str:
@@ -240,6 +266,11 @@ def maturity(works: list[Project]) -> str:
     blank = sum(not one.estado for one in works)
     parts += [f"{blank} without a known state"] if blank else []
     return "; ".join([note, *parts])
+
+
+def failed(one: Project) -> bool:
+    """Whether the work has ended without being built: refused, withdrawn, not admitted, revoked, lapsed."""
+    return normalise(one.estado).startswith(FAILED)
 
 
 def _approved(one: Project) -> bool:

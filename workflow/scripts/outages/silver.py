@@ -276,7 +276,7 @@ def reconcile(
         )
     answers = [answer for group in reading.known.values() for answer in group]
     in_pattern = states.filter(pl.col("motivo") != "not in pattern")
-    observed = int((in_pattern["estado"] == "observed").sum())
+    observed = in_pattern.filter(pl.col("estado") == "observed")
     return {
         "month": month,
         "pattern": hours if isinstance(hours, str) else list(hours),
@@ -288,7 +288,7 @@ def reconcile(
         "observations": observations.height,
         "counts": counts,
         "hours": {state: int((in_pattern["estado"] == state).sum()) for state in ("observed", "gap", "unasked")},
-        "coverage": observed / in_pattern.height if in_pattern.height else None,
-        "shapes": dict(sorted(Counter(shape for _, shape, _ in reading.winners).items())),
+        "coverage": observed.height / in_pattern.height if in_pattern.height else None,
+        "shapes": dict(sorted(Counter(observed["formato"]).items())),
         "revisions": int(states["revisiones"].sum()),
     }

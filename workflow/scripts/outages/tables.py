@@ -52,7 +52,8 @@ def read_table(path: Path, headers: Headers, optional: frozenset[str] = frozense
     """The rows of a file by the keys of `headers` (key: normalised headers, the first that is there counts).
 
     Blank rows are left out; an optional column that is missing gives blank cells. Raises `OutagesError`
-    PROJECTS_FILE for a file that cannot be read, or that lacks a column.
+    PROJECTS_FILE for a file that cannot be read, that lacks a column or has it twice, and for a row that is too short
+    or longer than the header.
     """
     try:
         lines = _excel(path) if path.suffix.lower() in EXCEL else _best_csv(path, headers)
@@ -62,23 +63,32 @@ def read_table(path: Path, headers: Headers, optional: frozenset[str] = frozense
     header_row, header = lines[at] if lines else (1, [])
     places: dict[str, tuple[int, str]] = {}
     for key, known in headers.items():
-        position = next((titles.index(title) for title in known if title in titles), None)
-        if position is not None:
-            places[key] = (position, header[position][0].strip())
-        elif key not in optional:
-            message = f"{path}, row {header_row}: no column is named {' or '.join(known)}"
-            raise OutagesError("PROJECTS_FILE", message, file=str(path), row=header_row, column=known[0])
+        title = next((title for title in known if title in titles), None)
+        if title is None and key in optional:
+            continue
+        if title is None or titles.count(title) > 1:
+            why = f"two columns are named {title}" if title else f"no column is named {' or '.join(known)}"
+            raise _refused(path, header_row, why, column=title or known[0])
+        position = titles.index(title)
+        places[key] = (position, header[position][0].strip())
+    needed = 1 + max(position for position, _ in places.values())
     rows = []
     for number, cells in lines[at + 1 :]:
         if not any(text.strip() for text, _ in cells):
             continue
+        if len(cells) < needed or any(text.strip() for text, _ in cells[len(header) :]):
+            raise _refused(path, number, f"it has {len(cells)} cells, the header has {len(header)}")
         row = {}
         for key, known in headers.items():
             position, title = places.get(key, (len(cells), known[0]))
-            text, is_number = cells[position] if position < len(cells) else ("", False)
+            text, is_number = cells[position] if key in places else ("", False)
             row[key] = Cell(" ".join(text.split()), is_number, str(path), number, title)
         rows.append(row)
     return rows
+
+
+def _refused(path: Path, row: int, why: str, **facts: str) -> OutagesError:
+    return OutagesError("PROJECTS_FILE", f"{path}, row {row}: {why}", file=str(path), row=row, **facts)
 
 
 def _header(lines: list[Line], headers: Headers) -> tuple[int, list[str]]:
@@ -98,12 +108,28 @@ def _best_csv(path: Path, headers: Headers) -> list[Line]:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = raw.decode("cp1252")
-    return max((_csv(text, mark) for mark in ",;\t"), key=lambda lines: _known(_header(lines, headers)[1], headers))
+    if "\0" in text:
+        raise _refused(path, 1 + text.count("\n", 0, text.index("\0")), "there is a NUL character")
+    top = text.splitlines()[:HEADER_WITHIN]
+
+    def known(mark: str) -> int:
+        lines: list[Line] = [(0, [(cell, False) for cell in row]) for row in csv.reader(top, delimiter=mark)]
+        return _known(_header(lines, headers)[1], headers)
+
+    return _csv(path, text, max(",;\t", key=known))
 
 
-def _csv(text: str, separator: str) -> list[Line]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    return [(reader.line_num, [(cell, False) for cell in row]) for row in reader]
+def _csv(path: Path, text: str, separator: str) -> list[Line]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    lines: list[Line] = []
+    begin = 1
+    try:
+        for row in reader:
+            lines.append((reader.line_num, [(cell, False) for cell in row]))
+            begin = reader.line_num + 1
+    except csv.Error as error:
+        raise _refused(path, begin, f"its quotes cannot be read: {error}") from error
+    return lines
 
 
 def _excel(path: Path) -> list[Line]:

@@ -5,6 +5,7 @@ Outcome y of a month: customer-hours per 1,000 customers and represented hour, r
 window resampled with replacement, the same draw for treated and control, percentiles 2.5 and 97.5 of 2,000
 replicates. Refused, with the reason, where the windows cannot be compared. Definitions: docs/methodology.md.
 # ASSUME a break between the windows spoils the comparison as one within them does; the outcome includes force majeure.
+# ASSUME a month of which less than half was observed tells too little to count like a whole one: it is left out.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ REPLICATES = 2_000
 SEED = 1366
 #: Least coverage of a window, 0-1.
 COVERAGE = 0.8
+#: Least coverage of a month that counts, 0-1.
+MONTH_COVERAGE = 0.5
 #: Months that a placebo date leaves at least on either side of it, within one window.
 PLACEBO_MONTHS = 6
 #: Share of replicates without a defined ratio above which no interval is given.
@@ -63,6 +66,7 @@ def investment_validation(
 
 def _item(project: Mapping[str, Any], rows: Outcome, known: Receipts, listed: list[tuple[str, str]]) -> dict[str, Any]:
     before, after = _windows(project)
+    left_out = [month for month in before + after if window_coverage([month], known) < MONTH_COVERAGE]
     reasons = [*_not_comparable(before, after, known, listed), *_no_denominator(project, before + after, rows)]
     item: dict[str, Any] = {
         "project": project["project"],
@@ -76,9 +80,12 @@ def _item(project: Mapping[str, Any], rows: Outcome, known: Receipts, listed: li
         "after": list(project["after"]),
         "coverage_before": round(window_coverage(before, known), 6),
         "coverage_after": round(window_coverage(after, known), 6),
+        "months_left_out": len(left_out),
     }
     if not reasons:
-        first, second = _pair(project, before, rows), _pair(project, after, rows)
+        first, second = (
+            _pair(project, [month for month in months if month not in left_out], rows) for months in (before, after)
+        )
         means = {
             "treated_before": statistics.fmean(first.treated),
             "treated_after": statistics.fmean(second.treated),
@@ -166,9 +173,8 @@ def _no_denominator(project: Mapping[str, Any], months: list[str], rows: Outcome
 
 
 def _pair(project: Mapping[str, Any], months: list[str], rows: Outcome) -> Pair:
-    """y of both groups in the months with an observed hour; the others are not known, and left out."""
-    seen = [month for month in months if all(rows.get((month, r), (0, 0, 0))[1] > 0 for r in project["treated"])]
-    return Pair(seen, *([_rate(rows, month, project[group]) for month in seen] for group in ("treated", "control")))
+    """y of both groups in some months, of which each has an observed hour."""
+    return Pair(months, *([_rate(rows, month, project[group]) for month in months] for group in ("treated", "control")))
 
 
 def _rate(rows: Outcome, month: str, regions: Sequence[str]) -> float:
@@ -248,12 +254,14 @@ def _told(item: Mapping[str, Any]) -> str:
     raw = f"raw changes {_percent(item['raw_change_treated'])} and {_percent(item['raw_change_control'])}"
     groups = f"{', '.join(item['treated'])} against {', '.join(item['control'])}"
     windows = f"{'..'.join(item['before'])} to {'..'.join(item['after'])}"
-    placebo = ""
+    left_out, placebo = "", ""
+    if item["months_left_out"]:
+        left_out = f" Months of which less than half was observed, left out: {item['months_left_out']}."
     if item["placebo"]:
         as_large = sum(abs(one["delta"]) >= abs(delta) for one in item["placebo"])
         placebo = f" At {as_large} of {len(item['placebo'])} placebo dates the change is as large or larger."
     return (
-        f"{begin} Customer-hours per 1,000 customers and hour, {groups}, {windows}; {raw}.{placebo}"
+        f"{begin} Customer-hours per 1,000 customers and hour, {groups}, {windows}; {raw}.{left_out}{placebo}"
         " Other causes in the same months are not excluded."
     )
 
