@@ -22,6 +22,7 @@ rule publish:
     params:
         repairs=PLAN.repairs,
         allow_synthetic=config["allow_synthetic"],
+        limits=config["publishing"],
         cluster=RUN.cluster,
         code=code_of("publish", "workflow/migrations"),
     message:

@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from outages.capacity import check, limit_of
 from outages.errors import OutagesError
 from outages.files import read_json, sha256, write_json
-from outages.reporting import log, run, say
-from outages.targets import Secret, SupabaseTarget, Target, WarehouseTarget
+from outages.hot import Hot
+from outages.reporting import log, run, say, tell
+from outages.targets import Secret, SupabaseTarget, Target, WarehouseTarget, refuse_half, refuse_synthetic
 
 META = "_meta"
 
@@ -31,29 +33,30 @@ def publish(
     database_url: Secret | None,
     receipts: list[Path] | None = None,
     golden: Path | None = None,
+    limits: dict[str, float | None] | None = None,
 ) -> None:
     """Publish what has changed, compare what is public with the files, and write the receipt `done`.
 
     `url` and `key` name a Supabase project; without both the payloads go to the warehouse of `database_url` or of
     the embedded server in `cluster`. `page` only has to be there. `repairs` counts runs that found files gone
-    missing; the receipt carries it. The warehouse is first made to hold `golden` and the months of `receipts`.
+    missing; the receipt carries it. `limits` are the targets' sizes in MB (`publishing` of the configuration): a
+    database beyond 95 % of its limit takes nothing. The warehouse is first made to hold `golden` and the months of
+    `receipts`.
     Raises an `OutagesError` when the data are synthetic and the target is not the warehouse (unless
     `allow_synthetic`), when the target refuses, or when it then holds something else.
     """
-    if bool(url) != bool(key):
-        missing = "SUPABASE_KEY" if url else "SUPABASE_URL"
-        message = f"{missing} is not set: set both SUPABASE_URL and SUPABASE_KEY, or neither."
-        raise OutagesError("PUBLISH_ENVIRONMENT", message, missing=missing)
+    refuse_half(url, key)
     files = {path.stem: path for path in sorted([*payloads, meta])}
     ours = {name: _read(path) for name, path in files.items()}
     synthetic = _is_synthetic(ours[META], meta)
-    if synthetic and url and not allow_synthetic:
-        message = "These data come from the replica and are refused by a real Supabase (allow_synthetic is false)."
-        raise OutagesError("SYNTHETIC", message)
+    refuse_synthetic(synthetic, url, allow_synthetic)
     with _target(url, key, database_url, Path(cluster), receipts or [], golden) as target:
         changed = _differing(ours, target.read())
         sent = sorted({*changed, META}) if changed else []
         if sent:
+            limit = limit_of(limits, target.name)
+            if limit is not None:
+                check(Hot(target).sizes(), limit, target.host)
             target.write({name: ours[name] for name in sent})
             differing = _differing(ours, target.read())
             if differing:
@@ -69,7 +72,7 @@ def publish(
             "synthetic": synthetic,
         }
     log().info("published", **{name: receipt[name] for name in ("target", "host", "sent")})
-    say(f"publish: {len(sent)} of {len(ours)} payloads sent to {receipt['target']} ({receipt['host']})")
+    tell(f"{len(sent)} of {len(ours)} payloads sent to {receipt['target']} ({receipt['host']})")
     write_json(receipt, done)
 
 

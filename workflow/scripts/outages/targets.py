@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 TABLE = "dashboard_stats"
-SETUP = "workflow/supabase/0001_dashboard_stats.sql"
+SETUP = "what make supabase-sql prints"
 ATTEMPTS = 3
 TIMEOUT = 60.0  # seconds without a sign of life; all payloads together are a few MB
 PAUSED = 540  # Supabase's own status
-#: SQLSTATE and PostgREST's codes: no such table, no such column, no key to upsert by.
-TABLE_CODES = {"42P01", "42703", "42P10", "PGRST204", "PGRST205"}
+#: SQLSTATE and PostgREST's codes: no such table, no such column, no key to upsert by, no such function.
+TABLE_CODES = {"42P01", "42703", "42P10", "42883", "PGRST202", "PGRST204", "PGRST205"}
 NOT_ALLOWED = "42501"
 
 ADVICE = {
@@ -84,6 +84,24 @@ class Target(Protocol):
     def write(self, payloads: Mapping[str, Any]) -> None:
         """Insert or replace payloads, all or none."""
 
+    def rpc(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        """Call a function of the target by its named arguments; what it answers, one JSON value."""
+
+
+def refuse_half(url: str | None, key: Secret | None) -> None:
+    """Refuse an environment that names a Supabase project by half."""
+    if bool(url) != bool(key):
+        missing = "SUPABASE_KEY" if url else "SUPABASE_URL"
+        message = f"{missing} is not set: set both SUPABASE_URL and SUPABASE_KEY, or neither."
+        raise OutagesError("PUBLISH_ENVIRONMENT", message, missing=missing)
+
+
+def refuse_synthetic(synthetic: bool, url: str | None, allow: bool) -> None:
+    """Refuse data of the replica for a real Supabase, unless `allow`."""
+    if synthetic and url and not allow:
+        message = "These data come from the replica and are refused by a real Supabase (allow_synthetic is false)."
+        raise OutagesError("SYNTHETIC", message)
+
 
 class WarehouseTarget:
     """`dashboard_stats` of the warehouse. The connection is in autocommit, its schema up to date (`migrate`)."""
@@ -114,6 +132,17 @@ class WarehouseTarget:
         texts = [json.dumps(data, ensure_ascii=False, allow_nan=False) for data in payloads.values()]
         with _database_errors():
             self._conn.execute(statement.encode(), [list(payloads), texts])
+
+    def rpc(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        """Call a function of the schema, in the transaction that the connection is in."""
+        from psycopg.types.json import Jsonb
+
+        named = ", ".join(f"{argument} => %s" for argument in arguments)
+        values = [Jsonb(value) if isinstance(value, dict | list) else value for value in arguments.values()]
+        with _database_errors():
+            found = self._conn.execute(f"SELECT {name}({named})".encode(), values).fetchone()
+        assert found is not None
+        return found[0]
 
 
 @contextmanager
@@ -184,6 +213,10 @@ class SupabaseTarget:
             )
         )
 
+    def rpc(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        """Call a function; one that is sent twice must do no harm."""
+        return self._send(lambda: self._client.rpc(name, dict(arguments)).execute().data)
+
     def _remember(self, response: httpx.Response) -> None:
         self._status = response.status_code
 
@@ -216,8 +249,10 @@ class SupabaseTarget:
             failure = _Transient(self._error("PUBLISH_URL", "no connection in time"))
         except httpx.TimeoutException:
             failure = _Transient(self._error("PUBLISH_FAILED", "no answer in time"))
-        except (httpx.TransportError, httpx.InvalidURL) as error:
+        except (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             failure = self._error("PUBLISH_URL", str(error) or type(error).__name__)
+        except httpx.TransportError as error:
+            failure = self._error("PUBLISH_FAILED", f"the connection broke: {str(error) or type(error).__name__}")
         except Exception as error:  # noqa: BLE001  (an error all the same, without its frames)
             failure = self._error("PUBLISH_FAILED", f"{type(error).__name__}: {error}")
         except BaseException as error:  # noqa: BLE001  (an interrupt goes on, without its frames)
