@@ -15,8 +15,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import stamina
+import structlog
 from outages.postgres import Embedded, database
 from outages.warehouse import migrate, sync_dimensions
+
+from .postgrest_server import Supabase, project_on
+from .publish_stage import Stage
+from .window_stage import Window
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESOURCES = REPOSITORY / "resources"
@@ -106,6 +112,58 @@ def warehouse(warehouse_url: str) -> Iterator[psycopg.Connection]:
     """A connection to such a database."""
     with database(warehouse_url, Path()) as conn:
         yield conn
+
+
+@pytest.fixture(scope="module")
+def project(place: Path) -> Iterator[tuple[Supabase, psycopg.Connection]]:
+    """A Supabase project and its owner's connection; a cluster of its own, because roles belong to the cluster."""
+    folder = place / "project"
+    folder.mkdir()
+    with Embedded(folder).running() as server, project_on(server.url, place) as both:
+        yield both
+
+
+@pytest.fixture
+def owner(project: tuple[Supabase, psycopg.Connection]) -> psycopg.Connection:
+    """The owner's connection to the project's database."""
+    return project[1]
+
+
+@pytest.fixture
+def supabase(project: tuple[Supabase, psycopg.Connection]) -> Supabase:
+    """The project with nothing published, nothing noted, nothing broken."""
+    project[1].execute("TRUNCATE dashboard_stats")
+    project[0].reset()
+    return project[0]
+
+
+@pytest.fixture
+def named(supabase: Supabase) -> dict[str, str]:
+    """The environment that names the project."""
+    return {"SUPABASE_URL": supabase.url, "SUPABASE_KEY": supabase.service_key}
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """The publish stage in an empty folder, which tries again without waiting."""
+    with stamina.set_testing(True, attempts=9, cap=True):
+        yield Stage(tmp_path, monkeypatch)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
+    """The window stage in an empty folder, which tries again without waiting."""
+    with stamina.set_testing(True, attempts=9, cap=True):
+        yield Window(tmp_path, monkeypatch)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def project_rows(owner: psycopg.Connection) -> psycopg.Connection:
+    """The owner's connection, with an empty hot table."""
+    owner.execute("TRUNCATE interrupciones_hot")
+    return owner
 
 
 def _of(url: str, name: str) -> str:

@@ -1,7 +1,7 @@
 """A small Supabase: PostgREST on a database of the embedded PostgreSQL, mounted under /rest/v1 by a proxy.
 
-Like Supabase's gateway the proxy wants one of the project's two keys in `apikey`. It notes every request and gives
-other answers on demand. Roles and default privileges are those of a Supabase project.
+Like Supabase's gateway the proxy wants one of the project's two keys in `apikey`, but for a browser's preflight. It
+notes every request and gives other answers on demand. Roles and default privileges are those of a Supabase project.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from pathlib import Path
 
 import jwt
 import psycopg
-from aiohttp import ClientSession, UnixConnector, web
+import pytest
+from aiohttp import ClientError, ClientSession, UnixConnector, web
 
 TESTS = Path(__file__).resolve().parents[1]
 REASON = "no PostgREST here; run make test: it installs PostgREST"
@@ -41,6 +42,8 @@ END
 $$;
 GRANT USAGE ON SCHEMA public TO anon, authenticated, service_role;
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO anon, authenticated, service_role;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON SEQUENCES TO anon, authenticated, service_role;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON FUNCTIONS TO anon, authenticated, service_role;
 """
 
 
@@ -68,6 +71,7 @@ class Supabase:
     check_keys: bool = True
     requests: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    under_way: int = 0
 
     def key_for(self, role: str, secret: str | None = None, expires: float = 3600) -> str:
         """A key of a role; with another secret or a negative lifetime one that PostgREST refuses."""
@@ -81,7 +85,16 @@ class Supabase:
         self.faults.clear()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """What the proxy does with a request."""
+        """What the proxy does with a request; a connection to PostgREST that breaks is a bad gateway."""
+        self.under_way += 1
+        try:
+            return await self._answer(request)
+        except ClientError as error:
+            return web.Response(status=502, text=f"<html>{type(error).__name__}</html>", content_type="text/html")
+        finally:
+            self.under_way -= 1
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(f"{request.method} {request.path}")
         body = await request.read()
         fault = next((fault for fault in self.faults if fault.times and fault.method in ("*", request.method)), None)
@@ -97,7 +110,8 @@ class Supabase:
     async def _forward(self, request: web.Request, body: bytes) -> web.Response:
         if not request.path.startswith("/rest/v1/"):
             return web.Response(status=404, text="<html>404 page not found</html>", content_type="text/html")
-        if self.check_keys and request.headers.get("apikey") not in (self.anon_key, self.service_key):
+        wants_key = self.check_keys and request.method != "OPTIONS"
+        if wants_key and request.headers.get("apikey") not in (self.anon_key, self.service_key):
             words = '{"message":"Invalid API key","hint":"Double check your Supabase `service_role` API key."}'
             return web.Response(status=401, text=words, content_type="application/json")
         path = request.path_qs.removeprefix("/rest/v1")
@@ -117,13 +131,28 @@ def program() -> Path | None:
     return found[0] if found else Path(on_path) if on_path else None
 
 
+def setup() -> bytes:
+    """What is pasted into Supabase's SQL editor."""
+    return subprocess.run(["make", "supabase-sql"], cwd=TESTS.parent, capture_output=True, check=True).stdout
+
+
+@contextmanager
+def project_on(conn_url: str, folder: Path) -> Iterator[tuple[Supabase, psycopg.Connection]]:
+    """A Supabase project, set up as its owner does it, and its owner's connection."""
+    if program() is None:
+        pytest.skip(REASON)
+    with psycopg.connect(conn_url, autocommit=True) as owner:
+        owner.execute(ROLES.encode())
+        owner.execute(setup())
+        with postgrest(conn_url, folder) as supabase:
+            yield supabase, owner
+
+
 @contextmanager
 def postgrest(conn_url: str, folder: Path) -> Iterator[Supabase]:
-    """Serve the database as Supabase would; `folder` takes the socket and the log."""
+    """Serve a database that has Supabase's roles; `folder` takes the socket and the log."""
     binary = program()
     assert binary is not None, REASON
-    with psycopg.connect(conn_url, autocommit=True) as conn:
-        conn.execute(ROLES.encode())
     secret = secrets.token_hex(32)
     supabase = Supabase("", "", secret, folder / "postgrest.sock")
     supabase.anon_key, supabase.service_key = supabase.key_for("anon"), supabase.key_for("service_role")
@@ -132,7 +161,7 @@ def postgrest(conn_url: str, folder: Path) -> Iterator[Supabase]:
         "PGRST_DB_URI": f"postgresql://authenticator@{rest}",
         "PGRST_DB_SCHEMAS": "public",
         "PGRST_DB_ANON_ROLE": "anon",
-        "PGRST_DB_POOL": "2",
+        "PGRST_DB_POOL": "10",
         "PGRST_JWT_SECRET": secret,
         "PGRST_SERVER_UNIX_SOCKET": str(supabase.upstream),
         "PGRST_LOG_LEVEL": "warn",
@@ -140,7 +169,7 @@ def postgrest(conn_url: str, folder: Path) -> Iterator[Supabase]:
     with (folder / "postgrest.log").open("wb") as log:
         server = subprocess.Popen([binary], env={"PATH": os.environ["PATH"]} | settings, stdout=log, stderr=log)
     try:
-        with _proxy(supabase):
+        with serving(supabase):
             _wait(supabase, server, folder / "postgrest.log")
             yield supabase
     finally:
@@ -149,11 +178,28 @@ def postgrest(conn_url: str, folder: Path) -> Iterator[Supabase]:
 
 
 @contextmanager
-def _proxy(supabase: Supabase) -> Iterator[None]:
-    """The proxy in a thread of its own, on a port that the system chooses."""
+def looping() -> Iterator[asyncio.AbstractEventLoop]:
+    """An event loop in a thread of its own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
+
+    async def cancel() -> None:
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    try:
+        yield loop
+    finally:
+        asyncio.run_coroutine_threadsafe(cancel(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+@contextmanager
+def serving(supabase: Supabase) -> Iterator[None]:
+    """The proxy in front of PostgREST, on a port that the system chooses."""
 
     async def start() -> web.AppRunner:
         app = web.Application(client_max_size=64 * 1024**2)
@@ -163,15 +209,13 @@ def _proxy(supabase: Supabase) -> Iterator[None]:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         return runner
 
-    runner = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
-    supabase.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        yield
-    finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
+    with looping() as loop:
+        runner = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
+        supabase.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        try:
+            yield
+        finally:
+            asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
 
 
 def _wait(supabase: Supabase, server: subprocess.Popen[bytes], log: Path) -> None:

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from outages.files import json_bytes
 
 from .postgrest_server import Fault, Supabase
 
@@ -47,6 +49,18 @@ rule publish:
 """
 
 
+def with_digests(payloads: dict[str, Any], **meta: Any) -> dict[str, Any]:
+    """The payloads and a `_meta` with the sha256 of each."""
+    digests = {name: sha256(json_bytes(data)).hexdigest() for name, data in payloads.items()}
+    return payloads | {"_meta": [META | {"payloads": digests} | meta]}
+
+
+def unlike_their_meta(public: dict[str, Any]) -> list[str]:
+    """Ids whose data are not those that the `_meta` read with them tells."""
+    told = public["_meta"][0]["payloads"]
+    return [name for name in told if sha256(json_bytes(public.get(name))).hexdigest() != told[name]]
+
+
 class Named(dict[str, Any]):
     """Like Snakemake's lists: named members by items()."""
 
@@ -61,7 +75,7 @@ class Stage:
         self.put(PAYLOADS)
 
     def put(self, payloads: dict[str, Any], **meta: Any) -> None:
-        for name, data in (payloads | {"_meta": [META | meta]}).items():
+        for name, data in ({"_meta": [META | meta]} | payloads).items():
             (self.folder / f"{name}.json").write_text(json.dumps(data))
 
     def __call__(self, **environment: str) -> dict[str, Any]:

@@ -54,12 +54,23 @@ def write_payload(payload_id: str, value: Any, path: Path, schemas_dir: Path) ->
     """
     validate(payload_id, value, schemas_dir)
     try:
-        content = json_bytes(value)
+        content = json_bytes(_positive_zeros(value))
     except (TypeError, ValueError) as error:
         raise _wrong(payload_id, f"cannot be written as JSON: {error}") from error
     with replacing(path) as part:
         part.write_bytes(content)
     return hashlib.sha256(content).hexdigest()
+
+
+def _positive_zeros(value: Any) -> Any:
+    """The value without -0.0, which jsonb gives back as 0.0: a reader could not find the digest again."""
+    if isinstance(value, float):
+        return value + 0.0
+    if isinstance(value, list):
+        return [_positive_zeros(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _positive_zeros(item) for name, item in value.items()}
+    return value
 
 
 @cache

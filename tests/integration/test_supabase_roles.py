@@ -1,0 +1,263 @@
+"""Who may do what in a Supabase project that also holds the warehouse: readers read what is published, no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import httpx
+import psycopg
+import pytest
+from outages.errors import OutagesError
+from outages.loading import load_month, replace_events
+from outages.postgres import Embedded
+from outages.warehouse import PUBLIC, TABLES, migrate, sync_dimensions, table_digests
+
+from .conftest import REPOSITORY, RESOURCES
+from .postgrest_server import REASON, ROLES, Supabase, postgrest, program, setup
+from .small_files import write_golden, write_month
+
+READERS = ("anon", "authenticated")
+PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
+ROW = {"id": "mine", "data": [1], "updated_at": "now"}
+PRIVATE = [*sorted(TABLES.keys() - PUBLIC), "observaciones_202503"]
+VIEWS = ("interrupciones", "interrupciones_30_dias", "resumen_30_dias", "horas_30_dias")
+
+
+class Attempt(NamedTuple):
+    """A request that must fail."""
+
+    method: str
+    path: str
+    json: Any = None
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+ATTEMPTS = {
+    "insert": Attempt("POST", "dashboard_stats", [ROW]),
+    "insert without an answer": Attempt("POST", "dashboard_stats", [ROW], {"Prefer": "return=minimal"}),
+    "upsert": Attempt(
+        "POST", "dashboard_stats?on_conflict=id", [ROW | {"id": "kept"}], {"Prefer": "resolution=merge-duplicates"}
+    ),
+    "upsert that does nothing": Attempt(
+        "POST", "dashboard_stats", [ROW | {"id": "kept"}], {"Prefer": "resolution=ignore-duplicates"}
+    ),
+    "put": Attempt("PUT", "dashboard_stats?id=eq.kept", ROW | {"id": "kept"}),
+    "update": Attempt("PATCH", "dashboard_stats?id=eq.kept", {"data": [2]}),
+    "update of all": Attempt("PATCH", "dashboard_stats", {"data": [2]}),
+    "update of nothing": Attempt("PATCH", "dashboard_stats?id=eq.absent", {"data": [2]}),
+    "delete": Attempt("DELETE", "dashboard_stats?id=eq.kept"),
+    "delete of all": Attempt("DELETE", "dashboard_stats"),
+    "insert into the window": Attempt("POST", "interrupciones_hot", [{"clave": "mine"}]),
+    "update of the window": Attempt("PATCH", "interrupciones_hot", {"huella": "x"}),
+    "delete of the window": Attempt("DELETE", "interrupciones_hot"),
+    "insert into the warehouse": Attempt("POST", "dim_empresa", [{"id_empresa": 999, "nombre_empresa": "MINE"}]),
+    "update of the warehouse": Attempt("PATCH", "fact_interrupciones", {"clientes_afectados": 0}),
+    "delete of the warehouse": Attempt("DELETE", "observaciones"),
+    "forged migrations": Attempt("PATCH", "schema_migrations", {"sha256": "0" * 64}),
+    "a table beside the one asked for": Attempt("GET", "dashboard_stats?select=*,schema_migrations(*)"),
+    "catalog": Attempt("GET", "pg_roles", headers={"Accept-Profile": "pg_catalog"}),
+    "catalog without its schema": Attempt("GET", "pg_roles"),
+    "passwords": Attempt("GET", "pg_authid", headers={"Accept-Profile": "pg_catalog"}),
+    "standard catalog": Attempt("GET", "tables", headers={"Accept-Profile": "information_schema"}),
+    "another schema": Attempt("GET", "users", headers={"Accept-Profile": "auth"}),
+    "write to another schema": Attempt("POST", "users", [{"id": 1}], {"Content-Profile": "auth"}),
+    "sleep": Attempt("POST", "rpc/pg_sleep", {"seconds": 0}),
+    "read a file": Attempt("POST", "rpc/pg_read_file", {"filename": "postgresql.conf"}),
+    "end a session": Attempt("POST", "rpc/pg_terminate_backend", {"pid": 1}),
+    "become somebody": Attempt("POST", "rpc/set_config", {"setting_name": "role", "new_value": "service_role"}),
+    "function of the catalog": Attempt("POST", "rpc/pg_sleep", {"seconds": 0}, {"Content-Profile": "pg_catalog"}),
+    "function of the catalog by GET": Attempt("GET", "rpc/version", headers={"Accept-Profile": "pg_catalog"}),
+    **{f"read {name}": Attempt("GET", name) for name in (*PRIVATE, *VIEWS)},
+    **{f"count {name}": Attempt("HEAD", name, headers={"Prefer": "count=exact"}) for name in PRIVATE[:3]},
+}
+
+STATEMENTS = {
+    "truncate": "TRUNCATE {table}",
+    "insert": "INSERT INTO {table} SELECT * FROM {table}",
+    "update": "UPDATE {table} SET {column} = {column}",
+    "delete": "DELETE FROM {table}",
+    "lock": "LOCK TABLE {table} IN ROW EXCLUSIVE MODE",
+    "copy": "COPY {table} FROM PROGRAM 'true'",
+    "drop": "DROP TABLE {table} CASCADE",
+    "alter": "ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
+    "policy": "CREATE POLICY mine ON {table} USING (true)",
+    "trigger": "CREATE TRIGGER mine BEFORE INSERT ON {table} EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    "own": "ALTER TABLE {table} OWNER TO {role}",
+}
+ELSEWHERE = (
+    "CREATE TABLE public.mine (i integer)",
+    "CREATE FUNCTION public.mine() RETURNS integer LANGUAGE sql RETURN 1",
+    "CREATE SCHEMA mine",
+    "SELECT pg_read_file('postgresql.conf')",
+    "SELECT rolpassword FROM pg_authid",
+    "ALTER ROLE anon BYPASSRLS",
+    "SET LOCAL session_replication_role = 'replica'",
+)
+
+
+@pytest.fixture(scope="module")
+def shared(place: Path) -> Iterator[tuple[Supabase, psycopg.Connection]]:
+    """A project whose default privileges are Supabase's, with a warehouse in the same schema, and its owner."""
+    if program() is None:
+        pytest.skip(REASON)
+    with Embedded(place / "postgres").running() as server, psycopg.connect(server.url, autocommit=True) as owner:
+        owner.execute(ROLES.encode())
+        migrate(owner)
+        sync_dimensions(owner, RESOURCES)
+        load_month(owner, "2025-03", *write_month(place / "silver", "2025-03"))
+        replace_events(owner, write_golden(place / "golden.parquet", [datetime(2025, 3, 1, 12, tzinfo=UTC)]))
+        owner.execute(setup())
+        owner.execute("INSERT INTO dashboard_stats VALUES ('kept', '[1]', now())")
+        with postgrest(server.url, place) as supabase:
+            supabase.check_keys = False
+            yield supabase, owner
+
+
+def ask(supabase: Supabase, role: str, attempt: Attempt) -> httpx.Response:
+    headers = {"apikey": supabase.anon_key, "Authorization": f"Bearer {supabase.key_for(role)}"} | dict(attempt.headers)
+    return httpx.request(attempt.method, f"{supabase.url}/rest/v1/{attempt.path}", headers=headers, json=attempt.json)
+
+
+def functions(owner: psycopg.Connection) -> list[tuple[str, str, list[str]]]:
+    """Name, signature and names of arguments of the functions in the schema that is served."""
+    return owner.execute(
+        "SELECT proname, oid::regprocedure::text, coalesce(proargnames, '{}') FROM pg_proc "
+        "WHERE pronamespace = 'public'::regnamespace ORDER BY 2"
+    ).fetchall()
+
+
+def relations(owner: psycopg.Connection) -> list[str]:
+    """Every table and view in the schema that is served."""
+    found = owner.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm') "
+        "ORDER BY 1"
+    )
+    return [name for (name,) in found]
+
+
+@pytest.mark.parametrize("role", READERS)
+def test_readers_only_read_what_is_published(role: str, shared: tuple[Supabase, psycopg.Connection]) -> None:
+    supabase, owner = shared
+    before = table_digests(owner)
+    answers = {name: ask(supabase, role, attempt) for name, attempt in ATTEMPTS.items()}
+    for name, _, arguments in functions(owner):
+        answers[f"call {name}"] = ask(supabase, role, Attempt("POST", f"rpc/{name}", dict.fromkeys(arguments)))
+    assert [name for name, answer in answers.items() if answer.status_code < 400] == []
+    assert len(answers) > 40
+    # Refused for want of a right, not because a request was malformed.
+    writes = ("insert", "upsert", "put", "update", "delete", "forged", "read ", "call ")
+    codes = {
+        name: answer.json().get("code")
+        for name, answer in answers.items()
+        if name.startswith(writes) and "read a file" not in name
+    }
+    assert set(codes.values()) == {"42501"}, codes
+    assert table_digests(owner) == before
+    for table in sorted(PUBLIC):
+        assert ask(supabase, role, Attempt("GET", table)).status_code == 200
+    assert ask(supabase, role, Attempt("GET", "dashboard_stats?select=id,data")).json() == [{"id": "kept", "data": [1]}]
+
+
+@pytest.mark.parametrize("role", READERS)
+def test_sql_refuses_what_rest_cannot_express(role: str, shared: tuple[Supabase, psycopg.Connection]) -> None:
+    owner = shared[1]
+    before = table_digests(owner)
+    columns = dict(owner.execute("SELECT attrelid::regclass::text, attname FROM pg_attribute WHERE attnum = 1"))
+    tables = [*PUBLIC, *PRIVATE]
+    statements = [text.format(table=t, column=columns[t], role=role) for t in tables for text in STATEMENTS.values()]
+    statements += [f"SELECT * FROM {name}" for name in relations(owner) if name not in PUBLIC]
+    statements += ELSEWHERE
+    done = []
+    for statement in statements:
+        try:
+            with owner.transaction(force_rollback=True):
+                owner.execute(f"SET LOCAL ROLE {role}".encode())
+                owner.execute(statement.encode())
+            done.append(statement)
+        except psycopg.errors.InsufficientPrivilege:
+            pass
+    assert done == []
+    assert len(statements) > 100
+    assert table_digests(owner) == before
+
+
+@pytest.mark.parametrize("role", READERS)
+def test_nothing_is_granted_but_reading_what_is_published(
+    role: str, shared: tuple[Supabase, psycopg.Connection]
+) -> None:
+    owner = shared[1]
+    granted = {
+        (table, privilege)
+        for table in {*PUBLIC, *PRIVATE}
+        for privilege in PRIVILEGES
+        if owner.execute("SELECT has_table_privilege(%s, %s, %s)", (role, table, privilege)).fetchone() == (True,)
+    }
+    assert granted == {(table, "SELECT") for table in PUBLIC}
+    for _, signature, _ in functions(owner):
+        asked = owner.execute("SELECT has_function_privilege(%s, %s, 'EXECUTE')", (role, signature))
+        assert asked.fetchone() == (False,), signature
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda s: s.key_for("service_role", "z" * 64),
+        lambda s: s.key_for("service_role", expires=-3600),
+        lambda s: s.key_for("service_role").rpartition(".")[0] + ".",
+        lambda s: s.key_for("postgres"),
+        lambda s: s.key_for("authenticator"),
+        lambda s: s.key_for("nobody"),
+    ],
+)
+def test_no_token_makes_a_writer_of_a_reader(forge: Any, shared: tuple[Supabase, psycopg.Connection]) -> None:
+    supabase, owner = shared
+    before = table_digests(owner)
+    headers = {"apikey": supabase.anon_key, "Authorization": f"Bearer {forge(supabase)}"}
+    address = f"{supabase.url}/rest/v1/dashboard_stats"
+    assert httpx.post(address, headers=headers, json=[ROW]).status_code in (400, 401, 403)
+    assert table_digests(owner) == before
+
+
+def test_the_service_key_does_what_publishing_needs(shared: tuple[Supabase, psycopg.Connection]) -> None:
+    supabase, owner = shared
+    before = table_digests(owner)
+    upsert = Attempt("POST", "dashboard_stats?on_conflict=id", [ROW], {"Prefer": "resolution=merge-duplicates"})
+    assert ask(supabase, "service_role", upsert).status_code == 201
+    assert ask(supabase, "service_role", upsert._replace(json=[ROW | {"data": [2]}])).status_code in (200, 201)
+    read = ask(supabase, "service_role", Attempt("GET", "dashboard_stats?select=id,data&order=id"))
+    assert read.json() == [{"id": "kept", "data": [1]}, {"id": "mine", "data": [2]}]
+    assert ask(supabase, "service_role", Attempt("DELETE", "dashboard_stats?id=eq.mine")).status_code == 204
+    assert ask(supabase, "service_role", Attempt("POST", "rpc/hot_medidas", {})).json()["dashboard_stats"] > 0
+    assert table_digests(owner) == before
+
+
+def test_the_command_prints_the_migrations_and_nothing_else(shared: tuple[Supabase, psycopg.Connection]) -> None:
+    files = sorted((REPOSITORY / "workflow/supabase").iterdir())
+    assert [path.name[:5] for path in files] == [f"{n:04d}_" for n in range(1, len(files) + 1)]
+    assert setup() == b"".join(path.read_bytes() for path in files)
+    assert all(path.read_bytes().endswith(b"\n") for path in files)
+    before = table_digests(shared[1])
+    shared[1].execute(setup())  # again: nothing changes
+    assert table_digests(shared[1]) == before
+
+
+def test_a_warehouse_beside_a_project_takes_a_schema_of_its_own(shared: tuple[Supabase, psycopg.Connection]) -> None:
+    owner = shared[1]
+    owner.execute("CREATE DATABASE beside TEMPLATE template0 STRATEGY file_copy")
+    url = f"postgresql://{owner.info.user}@/beside?host={owner.info.host}"
+    with psycopg.connect(url, autocommit=True) as beside:
+        beside.execute(ROLES.encode())
+        beside.execute(setup())
+        with pytest.raises(OutagesError, match=r"MIGRATION_OCCUPIED.*dashboard_stats"):
+            migrate(beside)
+        # What had been made so far stays; the other schema is a fresh start.
+        beside.execute("CREATE SCHEMA warehouse")
+    with psycopg.connect(f"{url}&options=-csearch_path%3Dwarehouse", autocommit=True) as beside:
+        assert migrate(beside)[0] == 1
+        assert "dashboard_stats" in table_digests(beside)
+        asked = "SELECT has_table_privilege('anon', 'warehouse.observaciones', 'SELECT')"
+        assert beside.execute(asked).fetchone() == (False,)
