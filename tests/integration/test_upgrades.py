@@ -1,0 +1,58 @@
+"""A database of every earlier version of the schema, with what it could hold, migrates to what a fresh one holds."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+from outages.loading import load_month, replace_events
+from outages.postgres import database
+from outages.warehouse import MIGRATIONS, TABLES, migrate, read_migrations, sync_dimensions, table_digests
+
+from .conftest import RESOURCES
+from .small_files import write_golden, write_month
+
+VERSIONS = [migration.version for migration in read_migrations(MIGRATIONS)]
+
+
+def fill(conn: psycopg.Connection, folder: Path) -> set[str]:
+    """Rows for the tables that are there; the tables that hold any."""
+
+    def there(table: str) -> bool:
+        return conn.execute("SELECT to_regclass(%s) IS NOT NULL", [table]).fetchone() == (True,)
+
+    sync_dimensions(conn, RESOURCES)
+    folder.mkdir(exist_ok=True)
+    if there("observaciones"):
+        for month in ("2025-01", "2025-02"):
+            load_month(conn, month, *write_month(folder, month))
+    if there("fact_interrupciones"):
+        starts = [datetime(2025, 1, day, tzinfo=UTC) for day in (3, 4)]
+        replace_events(conn, write_golden(folder / "golden.parquet", starts))
+    if there("dashboard_stats"):
+        conn.execute("INSERT INTO dashboard_stats VALUES ('a', '[1.0]', now()) ON CONFLICT DO NOTHING")
+    found = [table for table in TABLES if there(table)]
+    return {table for table in found if conn.execute(f"SELECT FROM {table} LIMIT 1".encode()).fetchone() is not None}
+
+
+@pytest.mark.parametrize("version", VERSIONS[:-1])
+def test_migrating_from_an_earlier_version(version: int, empty_url: str, second_url: str, tmp_path: Path) -> None:
+    earlier = tmp_path / "migrations"
+    earlier.mkdir()
+    for path in sorted(MIGRATIONS.glob("*.sql"))[:version]:
+        shutil.copy2(path, earlier)
+    with database(empty_url, Path()) as conn, database(second_url, Path()) as fresh:
+        assert migrate(conn, earlier) == VERSIONS[:version]
+        held = fill(conn, tmp_path / "silver")
+        assert held >= {"schema_migrations", "dim_geografia"}
+        before = table_digests(conn, held)
+        assert migrate(conn) == VERSIONS[version:]
+        after = table_digests(conn, held)
+        assert {name for name in held if after[name] != before[name]} == {"schema_migrations"}
+        fill(fresh, tmp_path / "silver")
+        assert {name: digest for name, digest in table_digests(fresh).items() if name in held} == after
+        fill(conn, tmp_path / "silver")
+        assert table_digests(conn) == table_digests(fresh)
