@@ -57,7 +57,10 @@ def month_jobs(month: str) -> list[str]:
     return [f"Deduplicating {month}", f"Loading {month}", f"Scraping {month}"]
 
 
-LATE = ["Aggregating payloads", "Drawing the page", "Events of 2025-03 to 2025-05", "Publishing"]
+LATE = [
+    *("Aggregating payloads", "Drawing the page", "Events of 2025-03 to 2025-05", "Moving the last 30 days"),
+    "Publishing",
+]
 
 
 def test_nothing_is_pending_after_a_run(built: Work, place: Path) -> None:
@@ -199,7 +202,7 @@ def test_a_warehouse_that_vanished_is_whole_after_publishing_again(built: Work, 
     with database(None, work.folder / "results/postgres") as conn:
         assert conn.execute("SELECT count(*) FROM fact_interrupciones").fetchone() == (golden.height,)
         assert conn.execute("SELECT count(DISTINCT mes) FROM observaciones").fetchone() == (3,)
-        assert conn.execute("SELECT count(*) FROM dashboard_stats").fetchone() == (17,)
+        assert conn.execute("SELECT count(*) FROM dashboard_stats").fetchone() == (19,)
 
 
 PLANTED = {
@@ -207,6 +210,7 @@ PLANTED = {
     "time_series": "UPDATE fact_interrupciones SET id_tiempo = 20250201 WHERE hash_id = %s",
     "eda_quality_stats": "UPDATE observaciones SET fantasma = NOT fantasma WHERE %s <> '' AND mes = 202504",
     "coverage": "DELETE FROM cobertura WHERE %s <> '' AND fecha = '2025-04-02'",
+    "coverage_hours": "UPDATE cobertura SET hora = 23 - hora WHERE %s <> '' AND fecha = '2025-04-02'",
 }
 
 
@@ -222,6 +226,65 @@ def test_a_figure_that_the_warehouse_tells_differently_is_found(payload: str, bu
         conn.execute(PLANTED[payload], [event])
         with pytest.raises(OutagesError, match=f"TOTALS: {payload}, "):
             assert_agreement(conn, payloads, unknown)
+
+
+def _drop_the_last(payloads: dict[str, Any]) -> None:
+    payloads["company_ranking"].pop()
+
+
+def _swap_the_first(payloads: dict[str, Any]) -> None:
+    payloads["company_ranking"][:2] = payloads["company_ranking"][1::-1]
+
+
+def _one_more_unknown(payloads: dict[str, Any]) -> None:
+    payloads["_meta"][0]["unknown_company"]["total_eventos"] += 1
+
+
+def _no_unknown(payloads: dict[str, Any]) -> None:
+    payloads["_meta"][0]["unknown_company"] |= {"total_eventos": 0, "total_clientes_afectados": 0}
+
+
+def _rate(payloads: dict[str, Any]) -> None:
+    next(one for one in payloads["rates"] if one["nombre_region"] == "CHILE")["afectados"] += 1
+
+
+def _rate_without_ghosts(payloads: dict[str, Any]) -> None:
+    payloads["rates"][0]["afectados_sin_fantasmas"] += 1
+
+
+def _no_rate(payloads: dict[str, Any]) -> None:
+    payloads["rates"] = [one for one in payloads["rates"] if one["nombre_region"] != "METROPOLITANA"]
+
+
+def _investment(payloads: dict[str, Any]) -> None:
+    payloads["investment_roi"][0]["clientes_afectados"] += 1
+
+
+def _no_largest(payloads: dict[str, Any]) -> None:
+    payloads["events_top"] = [one for one in payloads["events_top"] if one["rank"] != 3]
+
+
+def _largest(payloads: dict[str, Any]) -> None:
+    payloads["events_top"][0]["clientes_afectados"] += 1
+
+
+SPOILT = {
+    "company_ranking": [_drop_the_last, _swap_the_first, _one_more_unknown, _no_unknown],
+    "rates": [_rate, _rate_without_ghosts, _no_rate],
+    "investment_roi": [_investment],
+    "events_top": [_no_largest, _largest],
+}
+
+
+def test_a_planted_figure_of_a_payload_is_found(built: Work) -> None:
+    gold = built.folder / "results/gold"
+    with database(None, built.folder / "results/postgres") as conn:
+        for payload, spoilers in SPOILT.items():
+            for spoil in spoilers:
+                payloads = {path.stem: json.loads(path.read_text()) for path in gold.glob("*.json")}
+                spoil(payloads)
+                with pytest.raises(OutagesError, match=f"TOTALS: {payload}, "):
+                    assert_agreement(conn, payloads, payloads["_meta"][0]["unknown_company"])
 
 
 def test_payloads_tell_their_own_digests(built: Work) -> None:

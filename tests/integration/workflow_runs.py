@@ -21,7 +21,7 @@ from replica.worlds import demo_world
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "workflow", "profiles", "config", "resources", "environment.yml", "pyproject.toml")
 DONE = "results/gold/all.done"
-STAGES = ("scrape", "customers", "dedupe", "load", "events", "aggregate", "plot", "publish")
+STAGES = ("scrape", "customers", "dedupe", "load", "events", "window", "aggregate", "plot", "publish")
 
 
 def checkout(folder: Path) -> Path:
@@ -119,7 +119,10 @@ class Work:
 
 
 def when_running(work: Work, stage: str, process: subprocess.Popen[str], act: str) -> None:
-    """Kill the first job of a stage that comes to life in `work`: "job" the job alone, else the whole run by signal."""
+    """Kill the first job of a stage that comes to life in `work`: "job" the job alone, else the whole run by signal.
+
+    A job is the process that Snakemake waits for; of a run with a warm process, the client that handed the job over.
+    """
     mark = f"{work.folder}/.snakemake/scripts/"
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
@@ -130,7 +133,7 @@ def when_running(work: Work, stage: str, process: subprocess.Popen[str], act: st
                 words = (entry / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if not any(word.startswith(mark.encode()) and word.endswith(f".{stage}.py".encode()) for word in words):
+            if not any(mark.encode() in word and word.endswith(f".{stage}.py".encode()) for word in words):
                 continue
             if words[0].endswith(b"bash"):
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -10,6 +11,7 @@ from typing import Any
 
 import polars as pl
 from outages.clock import labels, step_hours, utc
+from outages.regional import by_region
 from outages.silver import HOURS_SCHEMA
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +33,7 @@ class Months:
 
     folder: Path
     silver: list[Path] = field(default_factory=list)
+    sums: list[Path] = field(default_factory=list)
     states: list[Path] = field(default_factory=list)
     receipts: list[dict[str, Any]] = field(default_factory=list)
 
@@ -67,15 +70,20 @@ class Months:
                     name = company if shape == "A" else "UNKNOWN"
                     region = REGIONS.get(commune[:2], "UNKNOWN")
                     rows.append((utc(label), commune, name, began, shape, region, commune, customers, False, ghost))
-        observed = sum(row[3] == "observed" and row[4] == "" for row in table)
+        found = Counter(row[5] for row in table if row[3] == "observed" and row[4] == "")
         self.receipts.append(
             {"month": month, "pattern": hours if isinstance(hours, str) else list(hours),
-             "step_hours": step_hours(hours), "hours": {"observed": observed}}
+             "step_hours": step_hours(hours), "hours": {"observed": found.total()},
+             "shapes": dict(found)}
         )  # fmt: skip
         self.silver.append(self.folder / f"{month}.parquet")
         self.states.append(self.folder / f"{month}.hours.parquet")
-        pl.DataFrame(rows, schema=_SILVER, orient="row").write_parquet(self.silver[-1])
-        pl.DataFrame(table, schema=HOURS_SCHEMA, orient="row").write_parquet(self.states[-1])
+        observations = pl.DataFrame(rows, schema=_SILVER, orient="row")
+        hourly = pl.DataFrame(table, schema=HOURS_SCHEMA, orient="row")
+        self.sums.append(self.folder / f"{month}.regions.parquet")
+        observations.write_parquet(self.silver[-1])
+        hourly.write_parquet(self.states[-1])
+        by_region(observations, hourly).write_parquet(self.sums[-1])
         return self
 
     def customers(

@@ -3,7 +3,10 @@
 from typing import Any
 
 HOUR = "2025-06-11T10:00:00.000Z"
-PEAK = {"nombre_region": "MAULE", "begin": HOUR, "peak_at": HOUR, "peak_customers": 4_000, "step_hours": 1}
+PEAK = {
+    "nombre_region": "MAULE", "begin": HOUR, "peak_at": HOUR, "peak_customers": 4_000, "background": 10.0,
+    "step_hours": 1,
+}  # fmt: skip
 EVENT = {
     "inicio": HOUR, "hash_id": "0" * 32, "fecha_dt": "2025-06-11", "fecha_inicio": None, "formato": "B",
     "codigo_comuna": "08102", "nombre_region": "BIOBIO", "nombre_comuna": "Coronel", "nombre_empresa": "UNKNOWN",
@@ -63,6 +66,22 @@ MORE |= {
         {
             "open_customers": 100, "max_gap_hours": 6, "ghosts": "with", "configured": True, "events": 2,
             "customers": 3, "customer_hours": 4, "events_b": 1, "customers_b": 1, "customer_hours_b": 1,
+        }
+    ],
+}  # fmt: skip
+
+MORE |= {
+    "live_30d": [
+        {
+            "nombre_region": "UNKNOWN", "ultima_hora": HOUR, "ultima_hora_local": "2025-06-11T06:00:00-04:00",
+            "clientes": 0, "hora_anterior": None, "cambio": None, "observadas": 1, "sin_dato": 1,
+            "no_preguntadas": 718, "desde": "2025-05-12T11:00:00.000Z", "serie": [*[None] * 719, 0], "abiertos": 1,
+            "eventos_abiertos": [
+                {
+                    "nombre_comuna": "UNKNOWN", "nombre_empresa": "CGE", "inicio": HOUR, "clientes_ahora": 0,
+                    "clientes_afectados": 9, "inicio_desconocido": True, "fantasma": False,
+                }
+            ],
         }
     ],
 }  # fmt: skip

@@ -10,22 +10,32 @@ from typing import Any
 
 import customers
 import msgspec
+import polars as pl
 import pytest
 import yaml
-from outages.events import GOLDEN_SCHEMA
+from outages.denominators import Value, table
+from outages.events import GOLDEN_SCHEMA, events, timeline
 from outages.names import Names
-from outages.silver import FLAGS, HOURS_SCHEMA, KEY, Reading, hour_states, observe, reconcile
+from outages.regional import REGIONS_SCHEMA, by_region
+from outages.silver import FLAGS, HOURS_SCHEMA, KEY, Reading, hour_states, observe, read_answers, reconcile
 from outages.store import Answer
 from outages.targets import ADVICE
 from outages.warehouse import TABLES
 
 from tests.environment import environment
+from tests.unit.answers import answer, row_a, row_b
+from tests.unit.months import Months
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "workflow" / "scripts"
 DICTIONARY = (ROOT / "docs" / "data-dictionary.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 SETTINGS = (ROOT / "config" / "README.md").read_text()
+#: How the dictionary writes the types of Polars.
+TYPES = {
+    pl.String: "text", pl.Date: "date", pl.Boolean: "bool", pl.Int8: "int8", pl.Int32: "int32", pl.Int64: "int64",
+    pl.Datetime("us", "UTC"): "timestamp UTC",
+}  # fmt: skip
 #: The halves are joined when looked for, so that this file does not hold them.
 STRAY = (("../", "shared"), ("pypi.org/", "simple"), ("registry.", "npmjs.org"), ("files.", "pythonhosted.org"))
 
@@ -48,6 +58,25 @@ def section(title: str) -> str:
     found = re.search(rf"^## [^\n]*`{re.escape(title)}`[^\n]*\n(.*?)(?=^#|\Z)", DICTIONARY, re.MULTILINE | re.DOTALL)
     assert found, f"docs/data-dictionary.md has no section `{title}`"
     return found[1]
+
+
+def told(title: str) -> dict[str, tuple[str, bool]]:
+    """Column -> (type, whether it may be null) of the table under a heading of the dictionary."""
+    found = re.findall(r"^\| `([^`]+)` \| ([^|]+) \|.*\| ([^|]+) \|$", section(title), re.MULTILINE)
+    return {name: (kind, null != "no") for name, kind, null in found}
+
+
+def of_frame(frame: pl.DataFrame) -> dict[str, tuple[str, bool]]:
+    """The same of a frame that has a null in every column that may hold one."""
+    return {name: (TYPES[kind], frame[name].null_count() > 0) for name, kind in frame.schema.items()}
+
+
+def keys(schema: Any) -> Iterator[str]:
+    """Every property of a JSON schema, those of items and alternatives too."""
+    if isinstance(schema, dict):
+        yield from schema.get("properties", {})
+    for part in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from keys(part)
 
 
 def calls() -> Iterator[ast.Call]:
@@ -104,14 +133,19 @@ def test_every_column_of_silver_and_its_receipt_is_explained() -> None:
     assert first_cells(section("results/silver/{month}.parquet")) == observations.columns
     states = hour_states("2025-01", Reading(), observations, "all", datetime(2025, 2, 1, tzinfo=UTC))
     receipt = reconcile("2025-01", Reading(), observations, states, counts, "all", "")
-    told = first_cells(section("results/silver/{month}.json"))
-    assert set(told) == {*receipt, "bronze_sha256", "silver_sha256", "hours_sha256"}
+    assert set(first_cells(section("results/silver/{month}.json"))) == {
+        *receipt,
+        "bronze_sha256",
+        "silver_sha256",
+        "hours_sha256",
+    }
 
 
 @pytest.mark.parametrize(
     ("title", "columns"),
     [
         ("results/bronze/{month}.jsonl.zst", [field.name for field in msgspec.structs.fields(Answer)]),
+        ("results/silver/{month}.regions.parquet", list(REGIONS_SCHEMA)),
         ("results/silver/{month}.hours.parquet", list(HOURS_SCHEMA)),
         ("results/gold/golden_interrupciones.parquet", list(GOLDEN_SCHEMA)),
         ("results/customers.parquet", list(customers.SCHEMA)),
@@ -119,6 +153,45 @@ def test_every_column_of_silver_and_its_receipt_is_explained() -> None:
 )
 def test_every_column_of_a_file_is_explained(title: str, columns: list[str]) -> None:
     assert first_cells(section(title)) == columns
+
+
+def test_types_and_nulls_of_files_are_told(tmp_path: Path) -> None:
+    """Of files with both shapes, gaps, hours that were not asked and unknown customers."""
+    reading = read_answers(
+        [
+            answer("2025-01-01", 0, row_a(), row_a("Ninguna", None, inicio=None)),
+            answer("2025-01-01", 1, row_b()),
+            answer("2025-01-01", 2, source="recorded"),
+        ],
+        False,
+    )
+    observations, counts = observe(reading, Names.load(ROOT / "resources"), {}, 7)
+    assert told("results/silver/{month}.parquet") == of_frame(observations)
+    states = hour_states("2025-01", reading, observations, "all", datetime(2025, 2, 1, tzinfo=UTC))
+    assert set(states["estado"]) == {"observed", "gap", "unasked"}
+    assert told("results/silver/{month}.hours.parquet") == of_frame(states)
+    assert told("results/silver/{month}.regions.parquet") == of_frame(by_region(observations, states))
+
+    months = Months(tmp_path).add("2025-01", [500, 500, None, 500, 0, 0, 0], shapes="AABBBBB")
+    golden = events(months.silver, timeline([(months.states[0], 1)], 6), 100, 2)
+    assert set(golden["formato"]) == {"A", "B"}
+    assert told("results/gold/golden_interrupciones.parquet") == of_frame(golden)
+
+    values = table(["2025-01"], {"03": "ATACAMA", "13": "METROPOLITANA"}, [Value("2025-01", "03", 1, "CNE", True)])
+    assert told("results/customers.parquet") == of_frame(pl.DataFrame(values, schema=customers.SCHEMA))
+
+    fields = {one.name: one.type for one in msgspec.structs.fields(Answer)}
+    assert told("results/bronze/{month}.jsonl.zst") == {
+        name: ("int" if "int" in str(kind) else "text", "None" in str(kind)) for name, kind in fields.items()
+    }
+    receipt = reconcile("2025-01", reading, observations, states, counts, "all", "")
+    nothing = reconcile("2025-01", reading, observations, states.clear(), counts, "all", "")
+    assert [name for name, value in nothing.items() if value is None] == ["coverage"]
+    kinds = {str: "text", int: "int", float: "number", list: "list", dict: "object"}
+    written = {name: (kinds[type(value)], name == "coverage") for name, value in receipt.items()}
+    written |= {"pattern": ("text or list", False)}
+    written |= dict.fromkeys(("bronze_sha256", "silver_sha256", "hours_sha256"), ("text", False))
+    assert told("results/silver/{month}.json") == written
 
 
 def test_every_column_of_a_table_is_explained() -> None:
@@ -145,6 +218,16 @@ def test_every_payload_is_named() -> None:
     schemas = (ROOT / "workflow/schemas/payloads").glob("*.schema.json")
     payloads = DICTIONARY[DICTIONARY.index("# Payloads") : DICTIONARY.index("# Warehouse")]
     assert set(first_cells(payloads)) == {path.name.removesuffix(".schema.json") for path in schemas}
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "workflow/schemas/payloads").glob("*.json")), ids=lambda path: path.name
+)
+def test_every_key_of_a_payload_is_named(path: Path) -> None:
+    payload = path.name.removesuffix(".schema.json")
+    [line] = re.findall(rf"^\| `{payload}` \|.*", DICTIONARY[DICTIONARY.index("# Payloads") :], re.MULTILINE)
+    schema = msgspec.json.decode(path.read_bytes())
+    assert not set(keys(schema)) - set(re.findall(r"`([^`]+)`", line))
 
 
 def test_links_lead_somewhere() -> None:

@@ -9,6 +9,8 @@ import pytest
 from outages.events import GOLDEN_SCHEMA, events, timeline
 from outages.silver import HOURS_SCHEMA
 
+from tests.unit.months import Months
+
 BEGIN = datetime(2026, 8, 3, 4, tzinfo=UTC)
 GAP = None
 
@@ -70,6 +72,27 @@ def test_shape_b_cases(
     found = build(tmp_path, values)
     assert spans(found) == expected
     assert list(found.select("clientes_afectados", "clientes_hora").iter_rows()) == figures
+
+
+@pytest.mark.parametrize("gap", [0, 2, 6])
+@pytest.mark.parametrize("hours", ["all", [0, 6, 12, 18], [0, 12], [0]])
+@pytest.mark.parametrize("month", ["2025-04", "2025-09"])
+def test_a_change_of_the_clock_is_no_gap(tmp_path: Path, month: str, hours: list[int] | str, gap: int) -> None:
+    """800 out at every snapshot of a month with 23 or 25 hours in a day: one event, whose end is not seen."""
+    one = Months(tmp_path).add(month, [800] * 744, shapes="B", hours=hours)
+    found = events(one.silver, timeline([(one.states[0], one.receipts[0]["step_hours"])], gap), 500, 2)
+    assert found.select("clientes_afectados", "horas_sin_dato").rows() == [(800, 0)]
+
+
+@pytest.mark.parametrize(("missing", "found"), [(1, 1), (2, 2)])
+def test_what_is_missing_across_a_change_of_the_clock_is_counted_by_the_pattern(
+    tmp_path: Path, missing: int, found: int
+) -> None:
+    """Four a day around 2025-09-07, which has no hour 0: one missing snapshot stands for 6 hours, two for 12."""
+    before = 4 * 6  # the missing ones are the last before the change
+    values = [800] * (before - missing) + [GAP] * missing + [800] * 8 + [0] * 3
+    one = Months(tmp_path).add("2025-09", values, shapes="B", hours=[0, 6, 12, 18], rest="gap")
+    assert events(one.silver, timeline([(one.states[0], 6)], 6), 500, 2).height == found
 
 
 def test_four_a_day_stand_for_six_hours_each(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ GOOD: dict[str, list[dict[str, Any]]] = {
             "step_hours": 6, "shapes": {},
         }
     ],
+    "coverage_hours": [{"mes": "2024-08-01", "hora": 6, "observed": 30, "gap": 1, "unasked": 0}],
     "_meta": [
         {
             "versions": {"workflow": "0.1.0", "python": "3.11.9", "polars": "1.44.2"}, "commit": None,

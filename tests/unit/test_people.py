@@ -11,6 +11,7 @@ import pytest
 from outages.events import GOLDEN_SCHEMA
 from outages.payloads import validate
 from outages.people import Series, events_top, regional, restoration, storms
+from outages.regional import by_region
 from outages.silver import HOURS_SCHEMA
 
 SCHEMAS = Path(__file__).parents[2] / "workflow/schemas/payloads"
@@ -61,8 +62,12 @@ def series(
         for commune, share in enumerate(shares, start=101):
             if value:
                 rows.append((at, f"07{commune}", "MAULE", round(value * share)))
-    pl.DataFrame(hours, schema=HOURS_SCHEMA, orient="row").write_parquet(folder / "hours.parquet")
-    pl.DataFrame(rows, schema=COLUMNS, orient="row").write_parquet(folder / "silver.parquet")
+    hourly = pl.DataFrame(hours, schema=HOURS_SCHEMA, orient="row")
+    hourly.write_parquet(folder / "hours.parquet")
+    frame = pl.DataFrame(rows, schema=COLUMNS, orient="row").with_columns(
+        nombre_empresa=pl.lit("CGE"), formato=pl.lit("A"), fantasma=False
+    )
+    by_region(frame, hourly).write_parquet(folder / "sums.parquet")
     base = pl.DataFrame(
         {
             "mes": "2025-06",
@@ -73,11 +78,20 @@ def series(
         schema_overrides={"clientes": pl.Int64},
     )
     receipt = {"month": "2025-06", "step_hours": step, "coverage": coverage}
-    return regional([folder / "silver.parquet"], [folder / "hours.parquet"], [receipt], base, 6)
+    return regional([folder / "sums.parquet"], [folder / "hours.parquet"], [receipt], base, 6)
+
+
+def of_communes(values: list[int | None], shares: tuple[float, ...] = (0.5, 0.5)) -> list[dict[str, Any]]:
+    """One event per commune, all the time, as large as its share of the largest value."""
+    peak = max(value or 0 for value in values)
+    return [
+        event(n - 1_000, 10_000, round(share * peak), codigo_comuna=f"07{101 + n}") for n, share in enumerate(shares)
+    ]
 
 
 def found(folder: Path, values: list[int | None], *events: dict[str, Any], **how: Any) -> list[dict[str, Any]]:
-    return checked("storms", storms(series(folder, values, **how), [folder / "silver.parquet"], golden(*events), 100))
+    those = golden(*(events or of_communes(values, how.get("shares", (0.5, 0.5)))))
+    return checked("storms", storms(series(folder, values, **how), those, 100))
 
 
 def spans(items: list[dict[str, Any]], step: int = 1) -> list[tuple[int, int]]:
@@ -88,18 +102,19 @@ def spans(items: list[dict[str, Any]], step: int = 1) -> list[tuple[int, int]]:
 
 def test_a_storm_by_hand(tmp_path: Path) -> None:
     values = [*CALM, 1_500, 4_000, GAP, 4_000, 1_200, *CALM]
-    overlapping = (event(61, 2, 900), event(30, 31, 100), event(64, 5, 100))
+    overlapping = (event(61, 2, 900), event(30, 31, 100), event(64, 5, 100, codigo_comuna="07102"))
     not_in_it = (
         event(20, 40, 900),
-        event(61, 2, 99),
+        event(61, 2, 99, codigo_comuna="07103"),
         event(65, 2, 900),
         event(61, customers=900, nombre_region="NUBLE"),
     )
     assert found(tmp_path, values, *overlapping, *not_in_it) == [
         {
             "nombre_region": "MAULE", "begin": iso(60), "end": iso(64), "hours": 5, "peak_customers": 4_000,
-            "peak_at": iso(61), "peak_share": 0.04, "threshold": 1_000.0, "communes": 2, "events": 3,
-            "customer_hours": 10_700, "coverage": 0.8, "step_hours": 1, "begin_unknown": False, "end_unknown": False,
+            "peak_at": iso(61), "peak_share": 0.04, "background": 10.0, "threshold": 1_000.0, "communes": 2,
+            "events": 3, "customer_hours": 10_700, "coverage": 0.8, "step_hours": 1, "begin_unknown": False,
+            "end_unknown": False,
         }
     ]  # fmt: skip
 
@@ -149,6 +164,16 @@ def test_one_commune_is_no_storm(tmp_path: Path) -> None:
     assert found(tmp_path, values, shares=(0.95, 0.05))[0]["communes"] == 2
 
 
+def test_communes_and_events_are_those_that_overlap(tmp_path: Path) -> None:
+    """Both are told of the same events: never more communes than events, and unknown places are no commune."""
+    values = [*CALM, 2_000, *CALM]
+    unknown = event(60, customers=900, codigo_comuna="07000")
+    assert found(tmp_path, values, event(60, customers=900), unknown) == []
+    second = event(60, customers=100, codigo_comuna="07102", hash_id="f" * 32)
+    items = found(tmp_path, values, event(60, customers=900), second, unknown, event(50, 20, 300))
+    assert [(item["communes"], item["events"]) for item in items] == [(2, 4)]
+
+
 def test_without_denominator_and_without_a_median(tmp_path: Path) -> None:
     """1,000 customers take the place of 1 %; a month that is hardly observed has no median to stand for calm."""
     items = found(tmp_path, [*CALM, 1_000, 1_002, *CALM], customers=None)
@@ -168,7 +193,7 @@ def test_four_a_day(tmp_path: Path) -> None:
 def curve_of(folder: Path, values: list[int | None], **how: Any) -> dict[str, Any]:
     """Restoration of the largest storm of values after a calm."""
     of_values = series(folder, [*CALM, *values], **how)
-    items = restoration(of_values, storms(of_values, [folder / "silver.parquet"], golden(), 100))
+    items = restoration(of_values, storms(of_values, golden(*of_communes([*CALM, *values])), 100))
     return checked("restoration", items)[0]
 
 
@@ -181,14 +206,28 @@ def at_most(item: dict[str, Any]) -> list[int | None]:
 
 
 def test_restoration_by_hand(tmp_path: Path) -> None:
-    """Peak 10,000 at the second hour: 5,000 left 2 h later, 1,000 after 5 h, 500 after 7 h."""
-    values = [4_000, 10_000, 8_000, 5_000, 4_000, 1_002, 1_000, 502, 500, 10, 10]
+    """Peak 10,000 at the second hour, background 10: 5,005 left 2 h later, 1,009 after 5 h, 509.5 after 7 h."""
+    values = [4_000, 10_000, 8_000, 5_004, 4_000, 1_010, 1_008, 510, 508, 10, 10]
     item = curve_of(tmp_path, [*values, *CALM])
     assert (hours(item), item["ended"], item["rank"]) == ([2, 5, 7], "restored", 1)
     assert at_most(item) == hours(item)
     assert (item["peak_customers"], item["peak_at"], item["begin"]) == (10_000, iso(61), iso(60))
     assert [point["customers"] for point in item["curve"]] == values[1:9]
     assert [point["hours"] for point in item["curve"]] == list(range(8))
+
+
+def test_what_is_out_in_calm_is_no_part_of_a_storm(tmp_path: Path) -> None:
+    """Steady 1,000, peak 8,000: 90 % of the 7,000 above are back at 1,700, all at 1,000."""
+    values = [1_000] * 60 + [8_000, 4_500, 1_702, 1_700, 1_350, *[1_000] * 60]
+    of_values = series(tmp_path, values)
+    [item] = restoration(of_values, storms(of_values, golden(*of_communes(values)), 100))
+    assert (item["background"], hours(item), item["ended"]) == (1_000, [1, 3, 4], "restored")
+
+
+def test_without_a_median_the_background_is_not_known(tmp_path: Path) -> None:
+    of_values = series(tmp_path, [8_000, 4_000, 800, 400, *CALM], coverage=0.4)
+    [item] = checked("restoration", restoration(of_values, storms(of_values, golden(*of_communes([8_000])), 100)))
+    assert (item["background"], hours(item)) == (None, [1, 2, 3])
 
 
 def test_a_gap_is_null_and_hides_the_hour(tmp_path: Path) -> None:
@@ -211,7 +250,7 @@ def test_curves_that_break_off(tmp_path: Path) -> None:
     second = curve_of(tmp_path, [8_000, 800, *[450] * 12, 3_000, *CALM])
     assert (hours(second), second["ended"]) == ([1, 1, None], "next_storm")
     assert second["curve"][-1] == {"hours": 13, "customers": 450}
-    long = curve_of(tmp_path, [10_000, *[502] * 721, *[10] * 800])
+    long = curve_of(tmp_path, [10_000, *[512] * 721, *[10] * 800])
     assert (hours(long), long["ended"], long["curve"][-1]["hours"]) == ([1, 1, None], "horizon", 720)
 
 
@@ -225,7 +264,7 @@ def test_ten_curves(tmp_path: Path) -> None:
     peaks = [3_000, 2_000, *[4_000] * 9]
     values = [value for peak in peaks for value in [peak, *[10] * 30]]
     of_values = series(tmp_path, [*CALM, *values])
-    all_of_them = storms(of_values, [tmp_path / "silver.parquet"], golden(), 100)
+    all_of_them = storms(of_values, golden(*of_communes([*CALM, *values])), 100)
     curves = checked("restoration", restoration(of_values, all_of_them))
     assert len(all_of_them) == 11
     assert [item["peak_customers"] for item in curves] == [4_000] * 9 + [3_000]

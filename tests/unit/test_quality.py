@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from outages.payloads import validate
 from outages.quality import WEIGHTS, index, quality
+from outages.regional import by_region
 from outages.silver import HOURS_SCHEMA
 
 FOLDER = Path(__file__).parents[2] / "workflow/schemas/payloads"
@@ -36,15 +37,17 @@ def built(
         seen = shape if known else None
         table.append((at, date(2025, 3, 1), number % 24, estado, motive, seen, 0, 0, (revisions or {}).get(number, 0)))
     observations = [(BEGIN + timedelta(hours=n), code, region, c, shape, ghost) for n, code, region, c, ghost in rows]
-    pl.DataFrame(table, schema=HOURS_SCHEMA, orient="row").write_parquet(folder / f"{month}.hours.parquet")
-    pl.DataFrame(observations, schema=COLUMNS, orient="row").write_parquet(folder / f"{month}.parquet")
+    hourly = pl.DataFrame(table, schema=HOURS_SCHEMA, orient="row")
+    hourly.write_parquet(folder / f"{month}.hours.parquet")
+    frame = pl.DataFrame(observations, schema=COLUMNS, orient="row").with_columns(nombre_empresa=pl.lit("CGE"))
+    by_region(frame, hourly).write_parquet(folder / f"{month}.parquet")
     receipt = {"month": month, "coverage": coverage, "answers": answers, "rows": {"implausible": set_aside}}
     return folder / f"{month}.parquet", folder / f"{month}.hours.parquet", receipt
 
 
 def computed(*months: tuple[Path, Path, dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
-    silver, states, receipts = zip(*months, strict=True)
-    items = quality(silver, states, receipts, REGIONS)
+    sums, states, receipts = zip(*months, strict=True)
+    items = quality(sums, states, receipts, REGIONS)
     validate("quality", items, FOLDER)
     return {(item["mes"][:7], item["nombre_region"]): item for item in items}
 

@@ -23,7 +23,7 @@ NOWHERE = ("00000", "CGE")
 
 def days_of(months: Months, customers: pl.DataFrame | None = None) -> pl.DataFrame:
     base = months.customers() if customers is None else customers
-    return daily(months.silver, months.states, months.receipts, base)
+    return daily(months.sums, months.silver, months.states, months.receipts, base)
 
 
 def items_of(months: Months, customers: pl.DataFrame | None = None, **more: Any) -> dict[tuple[str, str], Any]:
@@ -140,7 +140,7 @@ def test_rises_go_over_the_borders_of_months(tmp_path: Path) -> None:
     assert days.select("fecha", "alzas").rows() == [
         (date(2025, 6, 30), 220), (date(2025, 7, 1), 190), (date(2025, 8, 1), 50),
     ]  # fmt: skip
-    backwards = Months(tmp_path, months.silver[::-1], months.states[::-1], months.receipts[::-1])
+    backwards = Months(tmp_path, months.silver[::-1], months.sums[::-1], months.states[::-1], months.receipts[::-1])
     assert days_of(backwards, months.customers()).equals(days_of(months))
 
 
@@ -201,7 +201,7 @@ def test_columns_and_order(tmp_path: Path) -> None:
     days = days_of(Months(tmp_path).add("2025-07", [0]))
     assert dict(days.schema) == DAILY_SCHEMA
     assert days.rows() == days.sort("fecha", "nombre_region").rows()
-    assert daily([], [], [], Months(tmp_path).customers()).height == 0
+    assert daily([], [], [], [], Months(tmp_path).customers()).height == 0
 
 
 def test_ghosts_are_told_apart(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ rule aggregate:
     input:
         golden="results/gold/golden_interrupciones.parquet",
         silver=expand("results/silver/{month}.parquet", month=MONTHS),
+        sums=expand("results/silver/{month}.regions.parquet", month=MONTHS),
         states=expand("results/silver/{month}.hours.parquet", month=MONTHS),
         receipts=expand("results/silver/{month}.json", month=MONTHS),
         customers="results/customers.parquet",

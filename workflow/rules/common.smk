@@ -4,9 +4,11 @@ The plan is made once, while the Snakefile is read, from the configuration, the 
 leaves. A run that finds nothing stale starts nothing.
 """
 
+from workflow.scripts.outages.files import write_json
 from workflow.scripts.outages.fingerprint import code_of
 from workflow.scripts.outages.lifecycle import Run
 from workflow.scripts.outages.plan import make_plan
+from workflow.scripts.outages.settings import LAST
 
 PLAN = make_plan(config)
 MONTHS = PLAN.months
@@ -21,7 +23,8 @@ wildcard_constraints:
 
 
 onstart:
-    RUN.begin()
+    shell.executable(RUN.begin() or "bash")
+    write_json(config, LAST)  # of the run, for who asks later what it was made with
 
 
 onsuccess:

@@ -3,7 +3,6 @@
 Payloads are what the public dashboard reads (docs/data-dictionary.md); every figure is computed here or null.
 """
 
-import hashlib
 import importlib.metadata
 import os
 import platform
@@ -16,17 +15,19 @@ from outages import aggregates, people
 from outages.agreement import assert_agreement
 from outages.breaks import breaks as find_breaks
 from outages.denominators import sum_of_regions
-from outages.files import json_bytes, read_json
+from outages.files import read_json
 from outages.fingerprint import REPOSITORY, workflow_version
+from outages.live import live_30d
 from outages.loading import heal, heal_events
 from outages.names import Names
 from outages.payloads import write_payload
-from outages.projects import investment_roi, projects_dist, read_projects, unassigned
+from outages.projects import investment_roi, notes, projects_dist, read_projects
 from outages.quality import quality
 from outages.rates import rates
 from outages.reliability import daily, reliability
-from outages.reporting import log, run
+from outages.reporting import log, run, tell
 from outages.sensitivity import sensitivity
+from outages.settings import digest
 from outages.validation import investment_validation
 from outages.warehouse import opened
 
@@ -36,6 +37,7 @@ SCHEMAS = REPOSITORY / "workflow" / "schemas" / "payloads"
 def aggregate(
     golden: Path,
     silver: list[Path],
+    sums: list[Path],
     states: list[Path],
     receipts: list[Path],
     customers: Path,
@@ -62,8 +64,9 @@ def aggregate(
     works = read_projects(Path(table) if table else REPOSITORY / "resources" / "projects.csv", names)
     broken, breaks = find_breaks(states, told)
     definition = settings["events"]
-    series = people.regional(silver, states, told, base, definition["max_gap_hours"])
-    storms = people.storms(series, silver, events, definition["open_customers"])
+    series = people.regional(sums, states, told, base, definition["max_gap_hours"])
+    days = daily(sums, silver, states, told, base)
+    storms = people.storms(series, events, definition["open_customers"])
     computed: dict[str, aggregates.Items] = {
         "market_map": aggregates.market_map(events, dict(last.select("nombre_region", "clientes").iter_rows())),
         "time_series": aggregates.time_series(
@@ -75,19 +78,21 @@ def aggregate(
         "investment_roi": investment_roi(works, by_region),
         "investment_validation": investment_validation(
             settings["investments"]["validation"],
-            aggregates.outcomes(silver, states, told, base),
+            aggregates.outcomes(days),
             told,
             breaks,
         ),
         "coverage": aggregates.coverage(told, regions),
-        "quality": quality(silver, states, told, regions),
+        "coverage_hours": aggregates.coverage_hours(states, told),
+        "quality": quality(sums, states, told, regions),
         "breaks": broken,
-        "reliability": reliability(daily(silver, states, told, base), told, breaks),
+        "reliability": reliability(days, told, breaks),
         "rates": rates(events, told, base),
         "sensitivity": sensitivity(events, silver, states, told, definition),
         "events_top": people.events_top(events),
         "storms": storms,
         "restoration": people.restoration(series, storms),
+        "live_30d": live_30d(events, silver, states, told, regions),
     }
     with opened(database_url, Path(cluster)) as conn:
         heal(conn, told, silver[0].parent)
@@ -95,8 +100,11 @@ def aggregate(
         assert_agreement(conn, computed, unknown)
     written = {path.stem: write_payload(path.stem, computed[path.stem], path, SCHEMAS) for path in payloads}
     about = describe(told, settings, unknown, aggregates.totals(events), written, breaks)
-    about |= {"customers": sum_of_regions(base.iter_rows(named=True)), "notes": unassigned(works)}
+    about |= {"customers": sum_of_regions(base.iter_rows(named=True)), "notes": notes(works)}
     write_payload("_meta", [about], meta, SCHEMAS)
+    tell(
+        f"{len(written) + 1} payloads, {sum(map(len, computed.values())):,} items; breaks of the series: {len(broken):,}"
+    )
     log().info("payloads", **{name: len(items) for name, items in computed.items()})
 
 
@@ -114,7 +122,7 @@ def describe(
             **{name: importlib.metadata.version(name) for name in ("polars", "snakemake")},
         },
         "commit": _commit(),
-        "config_sha256": hashlib.sha256(json_bytes(settings)).hexdigest(),
+        "config_sha256": digest(settings),
         "synthetic": "replica" in sources,
         "sources": sources,
         "months": [

@@ -11,7 +11,8 @@ from outages.denominators import read_values, regions_of, table
 from outages.files import sha256, write_json, write_parquet
 from outages.fingerprint import REPOSITORY
 from outages.names import Names
-from outages.reporting import log, run
+from outages.regional import by_region
+from outages.reporting import log, run, tell
 from outages.silver import hour_states, observe, read_answers, reconcile
 from outages.store import read_lines
 
@@ -20,6 +21,7 @@ def dedupe(
     bronze: Path,
     asked: list[Path],
     silver: Path,
+    sums: Path,
     states: Path,
     receipt: Path,
     month: str,
@@ -29,7 +31,9 @@ def dedupe(
     accept_implausible: bool,
     official: str | None,
 ) -> None:
-    """Write the month's observations, the state of its hours, and a receipt that accounts for every source row.
+    """Write the month's observations, their sums by region, the state of its hours, and a receipt.
+
+    The receipt accounts for every source row.
 
     `asked` are the files of customers whose values count for the month, `official` the configured table of values.
 
@@ -44,8 +48,11 @@ def dedupe(
     told = reconcile(month, reading, observations, hourly, counts, hours, through)
     write_parquet(observations, silver)
     write_parquet(hourly, states)
+    write_parquet(by_region(observations, hourly), sums)
     told |= {"bronze_sha256": sha256(bronze), "silver_sha256": sha256(silver), "hours_sha256": sha256(states)}
     write_json(told, receipt)
+    tell("hours: {observed:,} observed, {gap:,} without an answer, {unasked:,} not asked".format_map(told["hours"]))
+    tell(f"{told['rows']['read']:,} rows to {told['observations']:,} observations")
     log().info("reconciled", **told["rows"], observations=told["observations"])
 
 

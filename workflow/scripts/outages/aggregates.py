@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from .events import GOLDEN_SCHEMA
+from .reliability import COUNTRY_NAME
 
 Items = list[dict[str, Any]]
 UNKNOWN = "UNKNOWN"
@@ -39,8 +40,9 @@ def time_series(golden: pl.DataFrame, observed_months: list[str], regions: list[
     A month without an observed hour is absent; an observed month without an event is 0.
     """
     sums = (
-        golden.group_by(mes=pl.col("fecha_dt").dt.strftime("%Y-%m-01"), nombre_region="nombre_region")
+        golden.group_by(mes=pl.col("fecha_dt").dt.truncate("1mo"), nombre_region="nombre_region")
         .agg(afectados=pl.col("clientes_afectados").sum())
+        .with_columns(pl.col("mes").dt.strftime("%Y-%m-01"))
         .rows_by_key(["mes", "nombre_region"], named=False, unique=True)
     )
     return [
@@ -106,38 +108,32 @@ def coverage(receipts: list[dict[str, Any]], regions: list[str]) -> Items:
     ]
 
 
-def outcomes(
-    silver: list[Path], states: list[Path], receipts: list[dict[str, Any]], customers: pl.DataFrame
-) -> pl.DataFrame:
+def coverage_hours(states: list[Path], receipts: list[dict[str, Any]]) -> Items:
+    """The states of hours by month and hour of the day; hours that the pattern leaves out are absent."""
+    items = []
+    for path, receipt in sorted(zip(states, receipts, strict=True), key=lambda one: str(one[1]["month"])):
+        asked = pl.read_parquet(path, columns=["hora", "estado", "motivo"]).filter(
+            pl.col("motivo").ne_missing("not in pattern")
+        )
+        counts = {state: (pl.col("estado") == state).sum().cast(pl.Int64) for state in ("observed", "gap", "unasked")}
+        by_hour = asked.group_by(pl.col("hora").cast(pl.Int64)).agg(**counts).sort("hora")
+        items += [{"mes": f"{receipt['month']}-01"} | row for row in by_hour.to_dicts()]
+    return items
+
+
+def outcomes(days: pl.DataFrame) -> pl.DataFrame:
     """Per month and region: customer-hours, hours represented and customers (null where unknown).
 
-    Columns: mes (YYYY-MM), nombre_region, clientes_hora, horas_representadas, clientes. Months without an
-    observed hour are absent: nothing is known of them.
+    `days` is the frame of reliability.daily. Columns: mes (YYYY-MM), nombre_region, clientes_hora,
+    horas_representadas, clientes. Months without an observed hour are absent: nothing is known of them.
     """
-    parts = []
-    for path, hours, receipt in zip(silver, states, receipts, strict=True):
-        step, month = receipt["step_hours"], receipt["month"]
-        seen = pl.read_parquet(hours).filter((pl.col("estado") == "observed") & (pl.col("motivo") != "not in pattern"))
-        if not seen.height:
-            continue
-        sums = (
-            pl.scan_parquet(path)
-            .join(seen.lazy().select("hora_utc"), on="hora_utc", how="semi")
-            .group_by("nombre_region")
-            .agg(clientes_hora=pl.col("clientes_afectados").sum() * step)
-            .collect(engine="streaming")
-        )
-        parts.append(
-            customers.filter((pl.col("mes") == month) & (pl.col("codigo_region") != "CL"))
-            .select("mes", "nombre_region", "clientes")
-            .join(sums, on="nombre_region", how="left")
-            .with_columns(
-                pl.col("clientes_hora").fill_null(0), horas_representadas=pl.lit(seen.height * step, pl.Int64)
-            )
-        )
-    columns = ["mes", "nombre_region", "clientes_hora", "horas_representadas", "clientes"]
-    schema = dict(zip(columns, [pl.String, pl.String, pl.Int64, pl.Int64, pl.Int64], strict=True))
-    return pl.concat(parts).select(columns).sort("mes", "nombre_region") if parts else pl.DataFrame(schema=schema)
+    return (
+        days.filter(pl.col("nombre_region") != COUNTRY_NAME)
+        .group_by(mes=pl.col("fecha").dt.strftime("%Y-%m"), nombre_region="nombre_region")
+        .agg(pl.col("clientes_hora", "horas_representadas").sum(), pl.col("clientes").first())
+        .filter(pl.col("horas_representadas") > 0)
+        .sort("mes", "nombre_region")
+    )
 
 
 def totals(golden: pl.DataFrame) -> dict[str, int]:

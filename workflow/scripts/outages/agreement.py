@@ -7,19 +7,58 @@ that counts them is summed up again there, and one figure that differs stops the
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from .clock import HOUR, iso, parse_iso
 from .errors import OutagesError
+from .names import UNKNOWN
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
 Items = list[dict[str, Any]]
+#: What events_top ranks by, in the columns of the events, and how many of each.
+CRITERIA = {"customers": "clientes_afectados", "customer_hours": "clientes_hora"}
+PLACES = 10
 
-_EVENTS = "count(*)::bigint, coalesce(sum(clientes_afectados), 0)::bigint"
-MARKET_MAP = f"""SELECT nombre_region, nombre_comuna, nombre_empresa, {_EVENTS} FROM interrupciones GROUP BY 1, 2, 3"""
-TIME_SERIES = f"""SELECT to_char(fecha_dt, 'YYYY-MM-01'), nombre_region, {_EVENTS} FROM interrupciones GROUP BY 1, 2"""
-COMPANIES = f"""SELECT nombre_empresa, {_EVENTS} FROM interrupciones GROUP BY 1"""
+#: Events of each month, place, company and kind, summed once for all that follows: one look at every event, not seven.
+SUMS = """
+    CREATE TEMPORARY TABLE sumas ON COMMIT DROP AS
+    SELECT format('%s-%s-01', mes / 100, lpad((mes % 100)::text, 2, '0')) AS mes, nombre_region, nombre_comuna,
+           nombre_empresa, fantasma, eventos, clientes
+    FROM (
+        SELECT id_tiempo / 100 AS mes, codigo_comuna, id_empresa, fantasma, count(*) AS eventos,
+               sum(clientes_afectados) AS clientes
+        FROM fact_interrupciones GROUP BY 1, 2, 3, 4
+    ) AS f
+    JOIN dim_geografia USING (codigo_comuna)
+    JOIN dim_empresa USING (id_empresa)
+"""
+_EVENTS = "coalesce(sum(eventos), 0)::bigint, coalesce(sum(clientes), 0)::bigint"
+MARKET_MAP = f"""SELECT nombre_region, nombre_comuna, nombre_empresa, {_EVENTS} FROM sumas GROUP BY 1, 2, 3"""
+TIME_SERIES = f"""SELECT mes, nombre_region, {_EVENTS} FROM sumas GROUP BY 1, 2"""
+# Names by their bytes, as the payload sorts them.
+COMPANIES = f"""
+    SELECT nombre_empresa, {_EVENTS} FROM sumas WHERE nombre_empresa <> 'UNKNOWN'
+    GROUP BY 1 ORDER BY 3 DESC, nombre_empresa COLLATE "C" LIMIT 15
+"""
+UNKNOWN_COMPANY = f"""SELECT {_EVENTS} FROM sumas WHERE nombre_empresa = 'UNKNOWN'"""
+RATES = """
+    SELECT mes, coalesce(nombre_region, 'CHILE'), sum(clientes)::bigint,
+           coalesce(sum(clientes) FILTER (WHERE NOT fantasma), 0)::bigint
+    FROM sumas GROUP BY GROUPING SETS ((mes, nombre_region), (mes))
+"""
+REGIONS = "SELECT nombre_region, sum(clientes)::bigint FROM sumas GROUP BY 1"
+YEARS = "SELECT DISTINCT left(mes, 4) FROM sumas"
+# Whatever is as large as the smallest that the payload lists of a year: what it should have listed is among them.
+LARGEST = """
+    SELECT periodo, hash_id, inicio, clientes_afectados, clientes_hora
+    FROM fact_interrupciones
+    JOIN unnest(%s::int[], %s::bigint[], %s::bigint[]) AS menor (periodo, clientes, horas)
+        ON id_tiempo / 10000 = periodo
+    WHERE clientes_afectados >= clientes OR clientes_hora >= horas
+"""
 QUALITY = """
     SELECT count(*), count(*) FILTER (WHERE imputado), count(*) FILTER (WHERE geo_desconocida),
            count(*) FILTER (WHERE empresa_desconocida), count(*) FILTER (WHERE fecha_sustituida),
@@ -31,14 +70,63 @@ COVERAGE = """
            count(*) FILTER (WHERE estado = 'gap'), count(*) FILTER (WHERE estado = 'unasked')
     FROM cobertura WHERE motivo IS DISTINCT FROM 'not in pattern' GROUP BY 1
 """
+COVERAGE_HOURS = COVERAGE.replace("'YYYY-MM-01'),", "'YYYY-MM-01'), hora,").replace("GROUP BY 1", "GROUP BY 1, 2")
+LIVE_HOURS = "SELECT nombre_region, hora_utc, clientes FROM horas_30_dias"
+LIVE_NOW = """
+    SELECT u.nombre_region, u.ultima_hora, u.clientes, u.hora_anterior, u.cambio,
+           count(*) FILTER (WHERE h.estado = 'observed'), count(*) FILTER (WHERE h.estado = 'gap'),
+           count(*) FILTER (WHERE h.estado = 'unasked')
+    FROM ultima_hora_regiones AS u JOIN horas_30_dias AS h USING (codigo_region) GROUP BY 1, 2, 3, 4, 5
+"""
+LIVE_OPEN = """
+    SELECT * FROM (
+        SELECT nombre_region,
+               row_number() OVER (
+                   PARTITION BY nombre_region ORDER BY clientes_ahora DESC, clientes_afectados DESC, inicio, hash_id
+               ) AS puesto,
+               count(*) OVER (PARTITION BY nombre_region), nombre_comuna, nombre_empresa, inicio, clientes_ahora,
+               clientes_afectados, inicio_desconocido, fantasma
+        FROM interrupciones_abiertas
+    ) AS o WHERE puesto <= 10
+"""
 
 
 def assert_agreement(conn: Connection, payloads: dict[str, Items], unknown: dict[str, int]) -> None:
     """Raise TOTALS, with payload and line, for the first figure that payload and warehouse tell differently.
 
-    Compared are market_map, time_series, company_ranking with `unknown` (the totals of events without a company),
-    eda_quality_stats and coverage. A region or month without an event is 0 in the series and absent in SQL.
+    Compared, each with what the other side alone has: customers and events of market_map; customers of time_series
+    and rates (which are 0 for a region or month without an event, absent in SQL); company_ranking, in its order, and
+    `unknown`, the totals of events without a company; counts of eda_quality_stats; hours of coverage; the ten largest
+    of events_top by either criterion, ghosts among them; live_30d. Of investment_roi the customers of the regions
+    that it lists: which ones do, and every amount, come from the table of projects. Not compared are ratios, and the
+    payloads that the warehouse cannot tell: reliability, quality, breaks, storms, restoration, investment_validation
+    and eda_projects_dist; sensitivity is held against the events where it is made.
     """
+    with conn.transaction():
+        conn.execute(SUMS)
+        _compare_sums(conn, payloads, unknown)
+        _compare_largest(conn, payloads["events_top"])
+
+    total, *counts = conn.execute(QUALITY).fetchone() or ()
+    stats = payloads["eda_quality_stats"]
+    rules = {(one["category"],): (one["count"], one["total"]) for one in stats}
+    sums = {(one["category"],): (count, total) for one, count in zip(stats, counts, strict=True)}
+    _compare("eda_quality_stats", rules, sums, rules)
+
+    held = {(row[0],): row[1:] for row in conn.execute(COVERAGE)}
+    hours = {(one["mes"],): (one["observed"], one["gap"], one["unasked"]) for one in payloads["coverage"]}
+    _compare("coverage", hours, held, hours.keys() | held.keys())
+
+    held = {tuple(row[:2]): row[2:] for row in conn.execute(COVERAGE_HOURS)}
+    cells = {
+        (one["mes"], one["hora"]): (one["observed"], one["gap"], one["unasked"]) for one in payloads["coverage_hours"]
+    }
+    _compare("coverage_hours", cells, held, cells.keys() | held.keys())
+    assert_live(conn, payloads["live_30d"])
+
+
+def _compare_sums(conn: Connection, payloads: dict[str, Items], unknown: dict[str, int]) -> None:
+    """What the events of the warehouse sum up to."""
     held: dict[tuple[Any, ...], Any] = {tuple(row[:3]): row[3:] for row in conn.execute(MARKET_MAP)}
     told = {
         (one["nombre_region"], one["nombre_comuna"], one["nombre_empresa"]): (one["frecuencia"], one["total_afectados"])
@@ -51,24 +139,92 @@ def assert_agreement(conn: Connection, payloads: dict[str, Items], unknown: dict
     zero = dict.fromkeys(series, 0)
     _compare("time_series", series, zero | held, series.keys() | held.keys())
 
-    held = {(row[0],): row[1:] for row in conn.execute(COMPANIES)}
+    keys = ("nombre_empresa", "total_eventos", "total_clientes_afectados")
+    held = {(place,): row for place, row in enumerate(conn.execute(COMPANIES), start=1)}
     ranking = {
-        (one["nombre_empresa"],): (one["total_eventos"], one["total_clientes_afectados"])
-        for one in payloads["company_ranking"]
+        (place,): tuple(one[key] for key in keys) for place, one in enumerate(payloads["company_ranking"], start=1)
     }
-    if unknown["total_eventos"]:
-        ranking["UNKNOWN",] = (unknown["total_eventos"], unknown["total_clientes_afectados"])
-    _compare("company_ranking", ranking, held, ranking)
+    _compare("company_ranking", ranking, held, ranking.keys() | held.keys())
+    nameless = {("UNKNOWN",): tuple(unknown[key] for key in keys[1:])}
+    _compare("company_ranking", nameless, {("UNKNOWN",): conn.execute(UNKNOWN_COMPANY).fetchone()}, nameless)
 
-    total, *counts = conn.execute(QUALITY).fetchone() or ()
-    stats = payloads["eda_quality_stats"]
-    rules = {(one["category"],): (one["count"], one["total"]) for one in stats}
-    sums = {(one["category"],): (count, total) for one, count in zip(stats, counts, strict=True)}
-    _compare("eda_quality_stats", rules, sums, rules)
+    held = {row[:2]: row[2:] for row in conn.execute(RATES)}
+    affected = {
+        (one["mes"], one["nombre_region"]): (one["afectados"], one["afectados_sin_fantasmas"])
+        for one in payloads["rates"]
+        if one["afectados"] is not None
+    }
+    _compare("rates", affected, dict.fromkeys(affected, (0, 0)) | held, affected.keys() | held.keys())
 
-    held = {(row[0],): row[1:] for row in conn.execute(COVERAGE)}
-    hours = {(one["mes"],): (one["observed"], one["gap"], one["unasked"]) for one in payloads["coverage"]}
-    _compare("coverage", hours, held, hours.keys() | held.keys())
+    held = {row[:1]: row[1] for row in conn.execute(REGIONS)}
+    customers = {(one["nombre_region"],): one["clientes_afectados"] for one in payloads["investment_roi"]}
+    _compare("investment_roi", customers, dict.fromkeys(customers, 0) | held, customers)
+
+
+def _compare_largest(conn: Connection, items: Items) -> None:
+    """The ten largest events of each year and of all, by either criterion."""
+    listed = [one for one in items if one["rank"] <= PLACES]
+    told = {
+        (one["period"], one["criterion"], one["rank"]): (one["hash_id"], one[CRITERIA[one["criterion"]]])
+        for one in listed
+    }
+    years = sorted(year for (year,) in conn.execute(YEARS))
+    least: dict[str, list[int]] = {criterion: [] for criterion in CRITERIA}
+    for year in years:
+        for criterion, column in CRITERIA.items():
+            values = [one[column] for one in listed if (one["period"], one["criterion"]) == (year, criterion)]
+            least[criterion].append(min(values) if len(values) == PLACES else 0)
+    found: dict[str, list[dict[str, Any]]] = {"all": []}
+    for year, name, inicio, *sizes in conn.execute(LARGEST, [[int(year) for year in years], *least.values()]):
+        event = {"hash_id": name, "inicio": inicio, **dict(zip(CRITERIA.values(), sizes, strict=True))}
+        found.setdefault(str(year), []).append(event)
+        found["all"].append(event)
+    held: dict[tuple[Any, ...], Any] = {}
+    for period, events in found.items():
+        for criterion, column in CRITERIA.items():
+            ranked = sorted(events, key=lambda one: (-one[column], one["inicio"], one["hash_id"]))
+            for rank, one in enumerate(ranked[:PLACES], start=1):
+                held[period, criterion, rank] = (one["hash_id"], one[column])
+    _compare("events_top", told, held, told.keys() | held.keys())
+
+
+def assert_live(conn: Connection, items: Items) -> None:
+    """Raise TOTALS when live_30d and the views of the last 30 days differ: in an hour, the newest one, an open event.
+
+    SQL always lists UNKNOWN. Where the payload leaves it out, nobody must be out there.
+    """
+    named = {one["nombre_region"] for one in items}
+    held: dict[tuple[Any, ...], Any]
+    held = {
+        (region, iso(hour)): customers
+        for region, hour, customers in conn.execute(LIVE_HOURS)
+        if region in named or customers
+    }
+    told: dict[tuple[Any, ...], Any] = {
+        (one["nombre_region"], iso(parse_iso(one["desde"]) + n * HOUR)): customers
+        for one in items
+        for n, customers in enumerate(one["serie"])
+    }
+    _compare("live_30d", told, held, told.keys() | held.keys())
+
+    held = {row[:1]: _plain(row[1:]) for row in conn.execute(LIVE_NOW) if row[0] in named or row[0] != UNKNOWN}
+    now = ("ultima_hora", "clientes", "hora_anterior", "cambio", "observadas", "sin_dato", "no_preguntadas")
+    told = {(one["nombre_region"],): tuple(one[key] for key in now) for one in items}
+    _compare("live_30d", told, held, told.keys() | held.keys())
+
+    held = {row[:2]: _plain(row[2:]) for row in conn.execute(LIVE_OPEN)}
+    event = ("nombre_comuna", "nombre_empresa", "inicio", "clientes_ahora", "clientes_afectados",
+             "inicio_desconocido", "fantasma")  # fmt: skip
+    told = {
+        (one["nombre_region"], place): (one["abiertos"], *(each[key] for key in event))
+        for one in items
+        for place, each in enumerate(one["eventos_abiertos"], start=1)
+    }
+    _compare("live_30d", told, held, told.keys() | held.keys())
+
+
+def _plain(values: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(iso(value) if isinstance(value, datetime) else value for value in values)
 
 
 def _compare(payload: str, told: dict[Any, Any], held: dict[Any, Any], keys: Iterable[tuple[Any, ...]]) -> None:

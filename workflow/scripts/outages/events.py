@@ -2,8 +2,8 @@
 
 Shape A: an event is (commune, company, start date). Shape B: within a commune, an event opens at a snapshot with
 at least `open_customers` and goes on until `close_snapshots` observed snapshots in a row lie below. Gaps neither
-count nor reset; a stretch without an observed snapshot of more than `max_gap_hours` (beyond the step of the
-pattern), or a change of shape, cuts. Definitions and worked cases: docs/methodology.md.
+count nor reset; missing snapshots in a row that stand for more than `max_gap_hours`, or a change of shape, cut.
+Definitions and worked cases: docs/methodology.md.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ GOLDEN_SCHEMA: dict[str, Any] = {
     "fin": pl.Datetime("us", "UTC"), "observaciones": pl.Int64, "horas_sin_dato": pl.Int64,
     "inicio_desconocido": pl.Boolean, "fin_desconocido": pl.Boolean, "fantasma": pl.Boolean, "recortado": pl.Boolean,
 }  # fmt: skip
+PLACE = ["codigo_comuna", "nombre_region", "nombre_comuna"]
 
 
 def timeline(states: Iterable[tuple[Path, int]], max_gap_hours: int) -> pl.DataFrame:
@@ -33,19 +34,22 @@ def timeline(states: Iterable[tuple[Path, int]], max_gap_hours: int) -> pl.DataF
     of the run of snapshots that nothing cuts), first and last (numbers k of that run's ends), missing (hours
     without data up to and including this one). Only observed hours are kept.
     """
-    parts = [
-        pl.read_parquet(path, columns=["hora_utc", "fecha", "estado", "motivo", "formato"])
+    steps = pl.DataFrame(
+        [(str(path), step) for path, step in states], schema={"file": pl.String, "step": pl.Int64}, orient="row"
+    )
+    hours = (
+        pl.scan_parquet(steps["file"].to_list(), include_file_paths="file")
         .filter(pl.col("motivo") != "not in pattern")
-        .with_columns(step=pl.lit(step, pl.Int64))
-        for path, step in states
-    ]
-    hours = pl.concat(parts).sort("hora_utc")
+        .join(steps.lazy(), on="file")
+        .select("hora_utc", "fecha", "estado", "motivo", "formato", "step")
+        .collect()
+        .sort("hora_utc")
+    )
     seen = pl.col("estado") == "observed"
     hours = hours.with_columns(missing=pl.when(seen).then(0).otherwise(pl.col("step")).cum_sum()).filter(seen)
-    apart = (pl.col("hora_utc") - pl.col("hora_utc").shift(1)).dt.total_hours()
-    # Where the pattern changes, the longer step is the one that was due.
-    step = pl.max_horizontal("step", pl.col("step").shift(1))
-    cut = (apart - step > max_gap_hours) | (pl.col("formato") != pl.col("formato").shift(1))
+    # Hours of the pattern, not of the clock: nothing is missing where it is changed.
+    unknown = pl.col("missing") - pl.col("missing").shift(1)
+    cut = (unknown > max_gap_hours) | (pl.col("formato") != pl.col("formato").shift(1))
     return (
         hours.with_columns(k=pl.int_range(pl.len(), dtype=pl.Int64), stretch=cut.fill_null(False).cum_sum())
         .with_columns(first=pl.col("k").min().over("stretch"), last=pl.col("k").max().over("stretch"))
@@ -58,15 +62,18 @@ def events(silver: list[Path], hours: pl.DataFrame, open_customers: int, close_s
 
     Customers are the high-water mark of an event, `clientes_hora` the sum of value x step over its snapshots.
     """
-    seen = pl.scan_parquet(silver).join(hours.lazy().drop("fecha", "formato"), on="hora_utc")
-    found = pl.concat([_of_shape_a(seen), _of_shape_b(seen, open_customers, close_snapshots)], how="diagonal")
+    places = pl.scan_parquet(silver).select(PLACE).unique().collect(engine="streaming")
+    found = pl.concat(
+        [_of_shape_a(silver, hours), _of_shape_b(silver, hours, open_customers, close_snapshots)], how="diagonal"
+    )
     ends = hours.select("k", "hora_utc", "fecha", "missing", "first", "last")
     begun = ends.select(k_begin="k", inicio="hora_utc", fecha_dt="fecha", missing_begin="missing", first="first")
     ended = ends.select(k_end="k", fin="hora_utc", missing_end="missing", last="last")
     # An event of shape B has ended when enough snapshots follow in its stretch, one of shape A when any does.
     after = pl.when(pl.col("formato") == "B").then(close_snapshots).otherwise(1)
     golden = (
-        found.join(begun, on="k_begin")
+        found.join(places, on="codigo_comuna")
+        .join(begun, on="k_begin")
         .join(ended, on="k_end")
         .with_columns(
             horas_sin_dato=pl.col("missing_end") - pl.col("missing_begin"),
@@ -80,65 +87,95 @@ def events(silver: list[Path], hours: pl.DataFrame, open_customers: int, close_s
     return golden.sort("inicio", "hash_id")
 
 
-def _of_shape_a(seen: pl.LazyFrame) -> pl.DataFrame:
-    last = pl.col("k") == pl.col("k").max()
+def _of_shape_a(silver: list[Path], hours: pl.DataFrame) -> pl.DataFrame:
+    """Month by month, which needs the memory of one; then the parts of events that go on over months are joined."""
+    key = ["codigo_comuna", "nombre_empresa", "fecha_inicio"]
+    columns = ["hora_utc", "formato", *key, "clientes_afectados", "fantasma", "recortado"]
+    snapshots = hours.select("hora_utc", "k", "step")
+    parts = []
+    for path in silver:
+        rows = pl.read_parquet(path, columns=columns).filter(pl.col("formato") == "A")
+        parts.append(
+            rows.join(snapshots, on="hora_utc", maintain_order="left")
+            .group_by(key)
+            .agg(
+                k_begin=pl.col("k").first(),
+                k_end=pl.col("k").last(),
+                clientes_afectados=pl.col("clientes_afectados").max(),
+                clientes_hora=(pl.col("clientes_afectados") * pl.col("step")).sum(),
+                observaciones=pl.len().cast(pl.Int64),
+                fantasma=pl.col("fantasma").last(),
+                recortado=pl.col("recortado").any(),
+            )
+        )
+    # An event is a ghost when its last observation is: the parts in order of time.
     return (
-        seen.filter(pl.col("formato") == "A")
-        .group_by("codigo_comuna", "nombre_empresa", "fecha_inicio")
+        pl.concat(parts)
+        .sort("k_end")
+        .group_by(key)
         .agg(
             formato=pl.lit("A"),
-            nombre_region=pl.col("nombre_region").first(),
-            nombre_comuna=pl.col("nombre_comuna").first(),
-            k_begin=pl.col("k").min(),
-            k_end=pl.col("k").max(),
+            k_begin=pl.col("k_begin").min(),
+            k_end=pl.col("k_end").max(),
             clientes_afectados=pl.col("clientes_afectados").max(),
-            clientes_hora=(pl.col("clientes_afectados") * pl.col("step")).sum(),
-            observaciones=pl.len().cast(pl.Int64),
-            fantasma=pl.col("fantasma").filter(last).any(),
+            clientes_hora=pl.col("clientes_hora").sum(),
+            observaciones=pl.col("observaciones").sum(),
+            fantasma=pl.col("fantasma").last(),
             recortado=pl.col("recortado").any(),
         )
-        .collect(engine="streaming")
     )
 
 
-def _of_shape_b(seen: pl.LazyFrame, open_customers: int, close_snapshots: int) -> pl.DataFrame:
-    columns = ["codigo_comuna", "nombre_region", "nombre_comuna", "k", "stretch", "step", "clientes_afectados"]
+def _of_shape_b(silver: list[Path], hours: pl.DataFrame, open_customers: int, close_snapshots: int) -> pl.DataFrame:
+    snapshots = hours.lazy().select("hora_utc", pl.col("k", "stretch", "step").cast(pl.Int32))
     values = (
-        seen.filter(pl.col("formato") == "B")
-        .select(*columns, "recortado")
+        pl.scan_parquet(silver)
+        .filter(pl.col("formato") == "B")
+        .select("hora_utc", "recortado", commune=pl.col("codigo_comuna").cast(pl.Int32), v="clientes_afectados")
+        .join(snapshots, on="hora_utc")
+        .drop("hora_utc")
         .collect(engine="streaming")
-        .sort("codigo_comuna", "k")
+        .sort("commune", "k")
+        .with_row_index("row")
     )
-    same = pl.col("codigo_comuna") == pl.col("codigo_comuna").shift(1)
     goes_on = (
-        same
+        (pl.col("commune") == pl.col("commune").shift(1))
         & (pl.col("stretch") == pl.col("stretch").shift(1))
         & (pl.col("k") - pl.col("k").shift(1) <= close_snapshots)
     )
-    above = values.filter(pl.col("clientes_afectados") >= open_customers).with_columns(
-        event=(~goes_on.fill_null(False)).cum_sum()
-    )
+    above = values.filter(pl.col("v") >= open_customers).with_columns(opens=~goes_on.fill_null(False))
+    above = above.with_columns(event=pl.col("opens").cum_sum())
     spans = above.group_by("event").agg(
-        codigo_comuna=pl.col("codigo_comuna").first(), k_begin=pl.col("k").min(), k_end=pl.col("k").max()
+        of=pl.col("commune").first(), k_begin=pl.col("k").min(), k_end=pl.col("k").max()
     )
-    # What lies below within an event belongs to it: each value goes to the last event begun before it.
-    inside = values.join_asof(
-        spans.sort("k_begin"), left_on="k", right_on="k_begin", by="codigo_comuna", check_sortedness=False
-    ).filter(pl.col("k") <= pl.col("k_end"))
-    return inside.group_by("event").agg(
-        formato=pl.lit("B"),
-        codigo_comuna=pl.col("codigo_comuna").first(),
-        nombre_region=pl.col("nombre_region").first(),
-        nombre_comuna=pl.col("nombre_comuna").first(),
-        nombre_empresa=pl.lit("UNKNOWN"),
-        fecha_inicio=pl.lit(None, pl.Date),
-        k_begin=pl.col("k_begin").first(),
-        k_end=pl.col("k_end").first(),
-        clientes_afectados=pl.col("clientes_afectados").max(),
-        clientes_hora=(pl.col("clientes_afectados") * pl.col("step")).sum(),
-        observaciones=(pl.col("k_end") - pl.col("k_begin") + 1).first(),
-        fantasma=pl.lit(False),
-        recortado=pl.col("recortado").any(),
+    # What lies below within an event belongs to it: each value goes to the last event opened before it.
+    inside = (
+        values.join(above.filter("opens").select("row", "opens"), on="row", how="left", maintain_order="left")
+        .with_columns(event=pl.col("opens").fill_null(False).cum_sum())
+        .join(spans, on="event")
+        .filter((pl.col("commune") == pl.col("of")) & (pl.col("k") <= pl.col("k_end")))
+    )
+    first = pl.col("commune", "k_begin", "k_end").first()
+    return (
+        inside.group_by("event")
+        .agg(
+            first,
+            clientes_afectados=pl.col("v").max(),
+            clientes_hora=(pl.col("v") * pl.col("step")).sum(),
+            recortado=pl.col("recortado").any(),
+        )
+        .select(
+            pl.col("k_begin", "k_end").cast(pl.Int64),
+            "clientes_afectados",
+            "clientes_hora",
+            "recortado",
+            codigo_comuna=pl.col("commune").cast(pl.String).str.zfill(5),
+            formato=pl.lit("B"),
+            nombre_empresa=pl.lit("UNKNOWN"),
+            fecha_inicio=pl.lit(None, pl.Date),
+            observaciones=(pl.col("k_end") - pl.col("k_begin") + 1).cast(pl.Int64),
+            fantasma=pl.lit(False),
+        )
     )
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from . import history
 from .errors import OutagesError
+from .warm import Warm
 
 
 class Run:
@@ -36,8 +37,11 @@ class Run:
         self._interrupted = False
         self._number = ""
 
-    def begin(self) -> None:
-        """Take the lock and the claim; a second run in the same directory says so and stops."""
+    def begin(self) -> str | None:
+        """Take the lock and the claim; the shell for the jobs, None for the usual one (see warm.py).
+
+        A second run in the same directory says so and stops.
+        """
         self._lock.parent.mkdir(parents=True, exist_ok=True)
         opened = self._held.enter_context(self._lock.open("a+"))
         try:
@@ -60,6 +64,9 @@ class Run:
             from .postgres import Embedded
 
             self._held.enter_context(Embedded(Path(self.cluster)).claim())
+        warm = Warm()
+        self._held.callback(warm.stop)
+        return warm.start()
 
     def end(self, failed: bool = False, jobs: Iterable[Any] = (), logs: Sequence[str] = ()) -> None:
         """Give both back; of a run that failed, leave a record.

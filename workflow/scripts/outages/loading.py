@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING, Any
 from .clock import parse_month
 from .errors import OutagesError
 from .files import sha256
-from .warehouse import EVENTS, PARTITIONS, month_lock, transaction
+from .warehouse import EVENTS, PARTITIONS, month_lock, transaction, withhold
 
 if TYPE_CHECKING:
     import polars as pl
     from psycopg import Connection
 
 CHUNK_ROWS = 100_000
+#: Share of the events from which on all of them are loaded anew, without keys and indexes in the way.
+REPLACED_AT_ONCE = 0.2
 
 OBSERVATIONS = (
     *("mes", "hora_utc", "codigo_comuna", "id_empresa", "fecha_inicio", "formato", "fecha", "hora"),
@@ -116,7 +118,10 @@ def prune(conn: Connection, months: Iterable[str]) -> list[int]:
 
 
 def replace_events(conn: Connection, golden: Path) -> int:
-    """Replace all of `fact_interrupciones` by the events of golden_interrupciones.parquet; how many there are."""
+    """Make `fact_interrupciones` hold the events of golden_interrupciones.parquet; how many there are.
+
+    Months (of the event's first observed hour) whose rows have not changed stay as they are.
+    """
     import polars as pl
 
     events, digest = _read(golden)
@@ -125,11 +130,8 @@ def replace_events(conn: Connection, golden: Path) -> int:
         events = _with_keys(conn, events, golden).with_columns(
             id_tiempo=day.dt.year() * 10_000 + day.dt.month().cast(pl.Int32) * 100 + day.dt.day()
         )
-        rebuild = _drop_keys(conn, "fact_interrupciones")
-        conn.execute("TRUNCATE fact_interrupciones")
-        _copy(conn, "fact_interrupciones", EVENT_COLUMNS, events, freeze=True)
-        for statement in rebuild:
-            conn.execute(statement)
+        events = events.select(EVENT_COLUMNS).with_columns(mes=pl.col("id_tiempo") // 100)
+        _replace_months(conn, events)
         conn.execute(
             """
             INSERT INTO cargas_eventos (golden_sha256, filas) VALUES (%s, %s)
@@ -140,6 +142,45 @@ def replace_events(conn: Connection, golden: Path) -> int:
         sums = ("clientes_afectados", "clientes_hora", "observaciones", "horas_sin_dato")
         _compare(conn, "fact_interrupciones", "true", sums, events, golden)
     return events.height
+
+
+def _replace_months(conn: Connection, events: pl.DataFrame) -> None:
+    """Replace the events of the months that differ from what is loaded: row by row when they are few."""
+    import polars as pl
+
+    rows = pl.struct(EVENT_COLUMNS).hash()
+    told = events.group_by("mes").agg(filas=pl.len(), one=rows.sum(), other=rows.hash(1).sum())
+    # The digests are those of one version of Polars; another one loads everything again.
+    new = {mes: f"{pl.__version__} {count} {one:x} {other:x}" for mes, count, one, other in told.iter_rows()}
+    old: dict[int, str] = dict(conn.execute("SELECT mes, huella FROM cargas_eventos_mes").fetchall())
+    changed = sorted(mes for mes in new.keys() | old.keys() if new.get(mes) != old.get(mes))
+    fresh = events.filter(pl.col("mes").is_in(changed))
+    held = conn.execute("SELECT coalesce(sum(filas), 0) FROM cargas_eventos_mes").fetchone()
+    if fresh.height > REPLACED_AT_ONCE * events.height or held != (_rows_of(conn, "fact_interrupciones"),):
+        rebuild = _drop_keys(conn, "fact_interrupciones")
+        conn.execute("TRUNCATE fact_interrupciones, cargas_eventos_mes")
+        _copy(conn, "fact_interrupciones", EVENT_COLUMNS, events, freeze=True)
+        for statement in rebuild:
+            conn.execute(statement)
+        changed = sorted(new)
+    else:
+        for mes in changed:
+            conn.execute(
+                "DELETE FROM fact_interrupciones WHERE id_tiempo BETWEEN %s AND %s", [mes * 100, mes * 100 + 99]
+            )
+        conn.execute("DELETE FROM cargas_eventos_mes WHERE mes = ANY(%s)", [changed])
+        _copy(conn, "fact_interrupciones", EVENT_COLUMNS, fresh)
+    counts = {mes: count for mes, count, *_ in told.iter_rows()}
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO cargas_eventos_mes VALUES (%s, %s, %s)",
+            [(mes, new[mes], counts[mes]) for mes in changed if mes in new],
+        )
+
+
+def _rows_of(conn: Connection, table: str) -> int:
+    found = conn.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()
+    return found[0] if found else 0
 
 
 def heal_events(conn: Connection, golden: Path) -> bool:
@@ -172,6 +213,7 @@ def _ensure_partition(conn: Connection, mes: int) -> None:
         conn.execute(f"CREATE TABLE {partition} (LIKE observaciones INCLUDING ALL)")
         conn.execute(f"ALTER TABLE {partition} ENABLE ROW LEVEL SECURITY")
         conn.execute(f"ALTER TABLE observaciones ATTACH PARTITION {partition} FOR VALUES IN ({mes})")
+        withhold(conn)
 
 
 def _with_keys(conn: Connection, frame: pl.DataFrame, source: Path) -> pl.DataFrame:

@@ -3,13 +3,15 @@
 A storm hour of a region: its customers out, summed over communes, exceed STORM_TIMES x their median over the
 observed hours of the month and STORM_SHARE of the region's customers, so that calm never chains storms together.
 Calm is at most half of that, so that the tail of a storm is no storm of its own. Storm hours with less than
-CALM_HOURS of observed calm between them are one episode; it is a storm when two communes reach `open_customers`.
+CALM_HOURS of observed calm between them are one episode; it is a storm when it joins two communes: when the region's
+events of at least `open_customers` that overlap it lie in two or more.
 Units: customers, customer-hours, hours; times are UTC. Definitions: docs/methodology.md.
 # ASSUME what is out at once in one region has one cause; ghosts are part of it, because a long storm makes them.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -19,6 +21,7 @@ import polars as pl
 
 from .clock import iso
 from .events import timeline
+from .regional import asked_hours
 
 Items = list[dict[str, Any]]
 
@@ -31,20 +34,22 @@ STORM_FLOOR = 1_000
 COVERAGE = 0.5
 #: Observed hours that end a storm, with customers out of at most that share of its threshold.
 CALM_HOURS, CALM = 12, 0.5
-#: A storm joins at least so many communes.
+#: A storm joins at least so many known communes.
 COMMUNES = 2
 #: Percent of the customers of the peak that are back.
 BACK = (50, 90, 95)
 #: A curve is followed for at most so many hours.
 HORIZON = 720
+_OF_STORM = ("nombre_region", "begin", "peak_at", "peak_customers", "background", "step_hours")
 CRITERIA = {"customers": "clientes_afectados", "customer_hours": "clientes_hora"}
 
 
 class Series(NamedTuple):
     """`slots`: every hour that the patterns ask for (hora_utc, observed, step, k, stretch, first, last).
 
-    `values`: customers out per region and observed hour (nombre_region, hora_utc, k, clientes, threshold, base).
-    `base` are the customers of the region or null; k, stretch, first and last are those of `timeline`.
+    `values`: customers out per region and observed hour (nombre_region, hora_utc, k, clientes, background, threshold,
+    base). `background` is the median of the month that the threshold uses, or null; `base` are the customers of the
+    region or null; k, stretch, first and last are those of `timeline`.
     """
 
     slots: pl.DataFrame
@@ -57,11 +62,15 @@ def events_top(golden: pl.DataFrame) -> Items:
     Ghosts are ranked as any event; `rank_without_ghosts` leaves them out, and the ten of either ranking are listed.
     """
     items = []
-    years = sorted(golden["fecha_dt"].dt.year().unique())
+    of_year = golden["fecha_dt"].dt.year()
+    years = sorted(of_year.unique())
     for period in [*map(str, years), "all"]:
-        part = golden if period == "all" else golden.filter(pl.col("fecha_dt").dt.year() == int(period))
+        part = golden if period == "all" else golden.filter(of_year == int(period))
         for criterion, column in CRITERIA.items():
-            ordered = part.sort([column, "inicio", "hash_id"], descending=[True, False, False])
+            # What is below the ten largest that are no ghosts is in neither ranking; sorting it all takes a second.
+            live_largest = part.filter(~pl.col("fantasma"))[column].top_k(LARGEST).min()
+            rest = part.filter(pl.col(column) >= live_largest) if live_largest is not None else part
+            ordered = rest.sort([column, "inicio", "hash_id"], descending=[True, False, False])
             live = (~pl.col("fantasma")).cast(pl.Int64).cum_sum()
             ranked = ordered.with_columns(
                 rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int64),
@@ -72,7 +81,7 @@ def events_top(golden: pl.DataFrame) -> Items:
 
 
 def regional(
-    silver: Sequence[Path],
+    sums: Sequence[Path],
     states: Sequence[Path],
     receipts: Sequence[Mapping[str, Any]],
     customers: pl.DataFrame,
@@ -80,39 +89,31 @@ def regional(
 ) -> Series:
     """Customers out of each region at each observed hour; 0 only where an observed hour does not name the region.
 
-    `customers` holds mes (YYYY-MM), codigo_region, nombre_region, clientes (null where unknown).
+    `sums` are the months' sums by region (regional.py). `customers` holds mes (YYYY-MM), codigo_region, nombre_region,
+    clientes (null where unknown).
     """
     steps = [(path, receipt["step_hours"]) for path, receipt in zip(states, receipts, strict=True)]
     seen = timeline(steps, max_gap_hours)
-    asked = [
-        pl.read_parquet(path, columns=["hora_utc", "motivo"])
-        .filter(pl.col("motivo") != "not in pattern")
-        .select("hora_utc", step=pl.lit(step, pl.Int64))
-        for path, step in steps
-    ]
     slots = (
-        pl.concat(asked)
+        asked_hours(states, receipts)
+        .select("hora_utc", "step")
         .join(seen.select("hora_utc", "k", "stretch", "first", "last"), on="hora_utc", how="left")
         .with_columns(observed=pl.col("k").is_not_null())
         .sort("hora_utc")
     )
-    out = (
-        pl.scan_parquet(list(silver))
-        .group_by("nombre_region", "hora_utc")
-        .agg(clientes=pl.col("clientes_afectados").sum())
-        .collect(engine="streaming")
-    )
+    out = pl.scan_parquet(list(sums)).select("nombre_region", "hora_utc", "clientes").collect()
     base = customers.filter(~pl.col("codigo_region").is_in(["CL", "00"]))
     trusted = [one["month"] for one in receipts if (one["coverage"] or 0) >= COVERAGE]
-    usual = pl.when(pl.col("mes").is_in(trusted)).then(STORM_TIMES * pl.col("clientes").median())
+    usual = pl.when(pl.col("mes").is_in(trusted)).then(pl.col("clientes").median())
     values = (
         seen.select("hora_utc", "k", mes=pl.col("fecha").dt.strftime("%Y-%m"))
         .join(base.select("mes", "nombre_region", base="clientes"), on="mes")
         .join(out, on=["nombre_region", "hora_utc"], how="left")
         .with_columns(pl.col("clientes").fill_null(0))
+        .with_columns(background=usual.over("mes", "nombre_region"))
         .with_columns(
             threshold=pl.max_horizontal(
-                usual.over("mes", "nombre_region"), (STORM_SHARE * pl.col("base")).fill_null(STORM_FLOOR)
+                STORM_TIMES * pl.col("background"), (STORM_SHARE * pl.col("base")).fill_null(STORM_FLOOR)
             )
         )
         .drop("mes")
@@ -121,21 +122,37 @@ def regional(
     return Series(slots, values)
 
 
-def storms(series: Series, silver: Sequence[Path], golden: pl.DataFrame, open_customers: int) -> Items:
+def storms(series: Series, golden: pl.DataFrame, open_customers: int) -> Items:
     """The payload `storms`, by begin and region."""
-    inside = _episodes(series)
-    communes = dict(_communes(inside, silver, open_customers).iter_rows())
-    joined = inside.filter(pl.col("episode").is_in([one for one, count in communes.items() if count >= COMMUNES]))
+    episodes = _episodes(series)
+    spans = episodes.group_by("episode").agg(
+        region=pl.col("nombre_region").first(), begin=pl.col("hora_utc").min(), end=pl.col("hora_utc").max()
+    )
     large = golden.filter(pl.col("clientes_afectados") >= open_customers)
-    by_region = {name[0]: part for name, part in large.partition_by("nombre_region", as_dict=True).items()}
-    nothing = large.clear()
-    asked, observed = series.slots["hora_utc"], series.slots.filter("observed")["hora_utc"]
+    place = pl.when(~pl.col("codigo_comuna").str.ends_with("000")).then("codigo_comuna")
+    held = {
+        episode: (events, communes)
+        for episode, events, communes in large.select("nombre_region", "inicio", "fin", place=place)
+        .join_where(
+            spans,
+            pl.col("nombre_region") == pl.col("region"),
+            pl.col("inicio") <= pl.col("end"),
+            pl.col("fin") >= pl.col("begin"),
+        )
+        .group_by("episode")
+        .agg(pl.len(), pl.col("place").drop_nulls().n_unique())
+        .iter_rows()
+    }
+    asked = series.slots["hora_utc"].to_list()
+    observed = series.slots.filter("observed")["hora_utc"].to_list()
     items = []
-    for (episode,), part in joined.partition_by("episode", as_dict=True, maintain_order=True).items():
+    for part in episodes.partition_by("episode", maintain_order=True):
         first, last = part.row(0, named=True), part.row(-1, named=True)
         peak = part.row(part["clientes"].arg_max() or 0, named=True)
         begin, end, region = first["hora_utc"], last["hora_utc"], first["nombre_region"]
-        events = by_region.get(region, nothing)
+        events, communes = held.get(first["episode"], (0, 0))
+        if communes < COMMUNES:
+            continue
         items.append(
             {
                 "nombre_region": region,
@@ -145,9 +162,10 @@ def storms(series: Series, silver: Sequence[Path], golden: pl.DataFrame, open_cu
                 "peak_customers": peak["clientes"],
                 "peak_at": iso(peak["hora_utc"]),
                 "peak_share": round(peak["clientes"] / peak["base"], 6) if peak["base"] else None,
+                "background": peak["background"],
                 "threshold": round(peak["threshold"], 1),
-                "communes": communes[episode],
-                "events": int(((events["inicio"] <= end) & (events["fin"] >= begin)).sum()),
+                "communes": communes,
+                "events": events,
                 "customer_hours": int((part["clientes"] * part["step"]).sum()),
                 "coverage": round(_between(observed, begin, end) / _between(asked, begin, end), 6),
                 "step_hours": peak["step"],
@@ -187,37 +205,22 @@ def _episodes(series: Series) -> pl.DataFrame:
     return inside.filter(pl.col("k") <= pl.col("k_end")).sort("nombre_region", "k")
 
 
-def _communes(inside: pl.DataFrame, silver: Sequence[Path], open_customers: int) -> pl.DataFrame:
-    """(episode, known communes that reach `open_customers` at one of its snapshots)."""
-    sums = (
-        pl.scan_parquet(list(silver))
-        .filter(~pl.col("codigo_comuna").str.ends_with("000"))
-        .join(inside.lazy().select("episode", "nombre_region", "hora_utc"), on=["nombre_region", "hora_utc"])
-        .group_by("episode", "hora_utc", "codigo_comuna")
-        .agg(pl.col("clientes_afectados").sum())
-        .filter(pl.col("clientes_afectados") >= open_customers)
-    )
-    return sums.group_by("episode").agg(pl.col("codigo_comuna").n_unique()).collect(engine="streaming")
-
-
-def _between(hours: pl.Series, begin: datetime, end: datetime) -> int:
+def _between(hours: list[datetime], begin: datetime, end: datetime) -> int:
     """How many of sorted hours lie from begin to end, both included."""
-    return int(hours.search_sorted(end, side="right")) - int(hours.search_sorted(begin, side="left"))
+    return bisect_right(hours, end) - bisect_left(hours, begin)
 
 
 def restoration(series: Series, found: Items) -> Items:
     """The payload `restoration`: curves of the ten storms with the most customers at their peak, largest first."""
     ranked = sorted(found, key=lambda storm: (-storm["peak_customers"], storm["begin"], storm["nombre_region"]))
     return [
-        {"rank": rank, **{key: storm[key] for key in ("nombre_region", "begin", "peak_at", "peak_customers")}}
-        | {"step_hours": storm["step_hours"]}
-        | _curve(series, storm, found)
+        {"rank": rank, **{key: storm[key] for key in _OF_STORM}} | _curve(series, storm, found)
         for rank, storm in enumerate(ranked[:LARGEST], start=1)
     ]
 
 
 def _curve(series: Series, storm: Mapping[str, Any], found: Items) -> dict[str, Any]:
-    """Customers still out from the peak on, and the hours until shares of them are back.
+    """Customers still out from the peak on, and the hours until shares of those above the background are back.
 
     Followed until 95 % are back or, what comes first: a gap that ends an event, the region's next storm, the end of
     the data, 30 days. `hours_*` is null, and only `hours_*_at_most` told, when the hour before is not observed.
@@ -239,7 +242,7 @@ def _curve(series: Series, storm: Mapping[str, Any], found: Items) -> dict[str, 
         elif hours > HORIZON:
             ended = "horizon"
         else:
-            _cross(told, curve, hours, out, storm["peak_customers"])
+            _cross(told, curve, hours, out, storm["peak_customers"], storm["background"] or 0)
             curve.append({"hours": hours, "customers": out})
             if told[f"hours_{BACK[-1]}_at_most"] is None:
                 continue
@@ -250,10 +253,11 @@ def _curve(series: Series, storm: Mapping[str, Any], found: Items) -> dict[str, 
     return {**told, "ended": ended, "curve": curve}
 
 
-def _cross(told: dict[str, Any], curve: Items, hours: int, out: int | None, peak: int) -> None:
-    """Note the shares that are back at this hour for the first time."""
+def _cross(told: dict[str, Any], curve: Items, hours: int, out: int | None, peak: int, background: float) -> None:
+    """Note the shares of (peak - background) that are back at this hour for the first time."""
     for share in BACK:
-        if out is not None and 100 * out <= (100 - share) * peak and told[f"hours_{share}_at_most"] is None:
+        left = (100 - share) * (peak - background)
+        if out is not None and 100 * (out - background) <= left and told[f"hours_{share}_at_most"] is None:
             told[f"hours_{share}_at_most"] = hours
             told[f"hours_{share}"] = hours if curve[-1]["customers"] is not None else None
 

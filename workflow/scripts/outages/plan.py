@@ -28,6 +28,7 @@ from .clock import (
 )
 from .errors import OutagesError
 from .fingerprint import REPOSITORY, digest_of
+from .settings import of_figures
 
 if TYPE_CHECKING:
     from .recorded import Listing
@@ -36,6 +37,7 @@ Hours = list[int] | str
 PER_MONTH = (
     "results/bronze/{}.jsonl.zst",
     "results/silver/{}.parquet",
+    "results/silver/{}.regions.parquet",
     "results/silver/{}.hours.parquet",
     "results/silver/{}.json",
     "results/load/{}.json",
@@ -95,8 +97,7 @@ def make_plan(config: dict[str, Any]) -> Plan:
     source = {"kind": kind} if asks else {key: config["source"][key] for key in ("kind", "path", "pattern")}
     plan = Plan(months_of(config["months"], now), source, int(asks))
     plan.accepted = frozenset(config["accept_implausible"])
-    figures = ("months", "hours", "accept_implausible", "customers", "events", "investments")
-    plan.settings = {key: config[key] for key in figures} | {"ghost_days": config["quality"]["ghost_days"]}
+    plan.settings = of_figures(config)
     store, listing = Path(config["store"]), None if asks else _listing(config["source"])
     for month in plan.months:
         plan.hours[month] = pattern_of(config["hours"], month)
@@ -116,6 +117,7 @@ def make_plan(config: dict[str, Any]) -> Plan:
     plan.intermediates = [path.format(month) for month in plan.months for path in PER_MONTH]
     plan.intermediates += [f"results/customers/{month}.json" for month in plan.asked]
     plan.intermediates += ["results/customers.parquet", "results/gold/golden_interrupciones.parquet"]
+    plan.intermediates += ["results/window.json"]
     last = [f"results/gold/{name}.json" for name in (*plan.payloads, "_meta")] + ["results/dashboard/index.html"]
     plan.repairs = _repairs(Path("results/gold/all.done"), [*plan.intermediates, *last])
     return plan

@@ -29,22 +29,21 @@ _SUMS = ["observations", "customers", "unknown", "ghosts", "dated"]
 
 
 def quality(
-    silver: Sequence[Path], states: Sequence[Path], receipts: Sequence[Mapping[str, Any]], regions: Sequence[str]
+    sums: Sequence[Path], states: Sequence[Path], receipts: Sequence[Mapping[str, Any]], regions: Sequence[str]
 ) -> Items:
     """The payload `quality`: by month, the regions in order and then the country; files in the order of the receipts.
 
-    What is told of observations is null in a month without an observed hour, and so is the index.
+    `sums` are the months' sums by region (regional.py). What is told of observations is null in a month without an
+    observed hour, and so is the index.
     """
     items = []
-    for path, hours, receipt in sorted(zip(silver, states, receipts, strict=True), key=lambda one: one[2]["month"]):
-        seen = pl.read_parquet(hours).filter(pl.col("estado") == "observed")
-        in_pattern = seen.filter(pl.col("motivo") != "not in pattern")
-        common = _of_answers(receipt, seen)
-        sums = _of_observations(path, in_pattern)
-        shapes = set(in_pattern["formato"])
+    held, seen = _of_observations(sums), _of_hours(states)
+    for path, hours, receipt in sorted(zip(sums, states, receipts, strict=True), key=lambda one: one[2]["month"]):
+        answered, revised, shapes = seen.get(str(hours), (0, 0, set()))
+        common = _of_answers(receipt, answered, revised)
         for region in [*sorted(region for region in regions if region != "UNKNOWN"), COUNTRY]:
             item: dict[str, Any] = {"mes": f"{receipt['month']}-01", "nombre_region": region}
-            item |= _shares(sums.get(region, dict.fromkeys(_SUMS, 0)), shapes) | common
+            item |= _shares(held.get((str(path), region), dict.fromkeys(_SUMS, 0)), shapes) | common
             parts = {name: item[name] for name in WEIGHTS if item[name] is not None}
             total = sum(WEIGHTS[name] for name in parts)
             item["quality_index"] = index(parts) if shapes else None
@@ -61,7 +60,22 @@ def index(parts: Mapping[str, float]) -> float:
     return 100 * good / total
 
 
-def _of_answers(receipt: Mapping[str, Any], seen: pl.DataFrame) -> dict[str, Any]:
+def _of_hours(states: Sequence[Path]) -> dict[str, tuple[int, int, set[str]]]:
+    """Of each file of states: hours observed, their revisions, and the shapes of those that the pattern asks for."""
+    if not states:
+        return {}
+    asked = pl.col("motivo") != "not in pattern"
+    hours = (
+        pl.scan_parquet(list(states), include_file_paths="file")
+        .filter(pl.col("estado") == "observed")
+        .group_by("file")
+        .agg(pl.len(), pl.col("revisiones").sum(), pl.col("formato").filter(asked).unique())
+        .collect()
+    )
+    return {file: (answered, revised, set(shapes)) for file, answered, revised, shapes in hours.iter_rows()}
+
+
+def _of_answers(receipt: Mapping[str, Any], seen: int, revised: int) -> dict[str, Any]:
     """What holds for the country: coverage, shares of the answers received, and revisions of hours asked again.
 
     Attempts without an answer (failed, blocked) are no answers. An hour answered once tells nothing of revisions.
@@ -71,33 +85,34 @@ def _of_answers(receipt: Mapping[str, Any], seen: pl.DataFrame) -> dict[str, Any
     received = observed + empty + implausible
     # Where no row was set aside as implausible, a person has accepted those answers.
     usable = observed + (0 if receipt["rows"]["implausible"] else implausible)
-    again = usable - seen.height
+    again = usable - seen
     return {
         "coverage": receipt["coverage"],
         "empty_share": empty / received if received else None,
         "implausible_share": implausible / received if received else None,
-        "revision_rate": int(seen["revisiones"].sum()) / again if again > 0 else None,
+        "revision_rate": revised / again if again > 0 else None,
     }
 
 
-def _of_observations(path: Path, in_pattern: pl.DataFrame) -> dict[str, dict[str, int]]:
-    """Sums by region, and of the country, over the observed hours of the pattern."""
-    customers, unknown = pl.col("clientes_afectados"), pl.col("codigo_comuna").str.ends_with("000")
-    sums = (
-        pl.scan_parquet(path)
-        .join(in_pattern.lazy().select("hora_utc"), on="hora_utc", how="semi")
-        .group_by("nombre_region")
+def _of_observations(sums: Sequence[Path]) -> dict[tuple[str, str], dict[str, int]]:
+    """Sums by file and region, and of the country, over the observed hours of the pattern."""
+    if not sums:
+        return {}
+    by_region = (
+        pl.scan_parquet(list(sums), include_file_paths="file")
+        .group_by("file", "nombre_region")
         .agg(
-            observations=pl.len().cast(pl.Int64),
-            customers=customers.sum(),
-            unknown=customers.filter(unknown).sum(),
-            ghosts=pl.col("fantasma").sum().cast(pl.Int64),
-            dated=(pl.col("formato") == "A").sum().cast(pl.Int64),
+            observations=pl.col("observaciones").sum(),
+            customers=pl.col("clientes").sum(),
+            unknown=pl.col("clientes_desconocidos").sum(),
+            ghosts=pl.col("fantasmas").sum(),
+            dated=pl.col("con_fecha").sum(),
         )
-        .collect(engine="streaming")
+        .collect()
     )
-    country = sums.select(pl.lit(COUNTRY).alias("nombre_region"), pl.col(_SUMS).sum())
-    return {row.pop("nombre_region"): row for row in pl.concat([sums, country], how="diagonal").to_dicts()}
+    country = by_region.group_by("file").agg(pl.lit(COUNTRY).alias("nombre_region"), pl.col(_SUMS).sum())
+    rows = pl.concat([by_region, country], how="diagonal").to_dicts()
+    return {(row.pop("file"), row.pop("nombre_region")): row for row in rows}
 
 
 def _shares(sums: Mapping[str, int], shapes: set[str]) -> dict[str, Any]:

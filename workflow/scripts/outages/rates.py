@@ -21,11 +21,12 @@ def rates(golden: pl.DataFrame, receipts: Iterable[Mapping[str, Any]], customers
     `golden` are the events, `customers` is customers.parquet, `receipts` tell which months have an observed hour;
     of the others nothing is known. Events of unknown region count in the country, and have no denominator.
     """
-    by_month = pl.col("fecha_dt").dt.strftime("%Y-%m").alias("mes")
+    by_month = pl.col("fecha_dt").dt.truncate("1mo").alias("mes")
     sums = golden.group_by(by_month, "nombre_region").agg(
         afectados=pl.col("clientes_afectados").sum(),
         sin_fantasmas=pl.col("clientes_afectados").filter(~pl.col("fantasma")).sum(),
     )
+    sums = sums.with_columns(pl.col("mes").dt.strftime("%Y-%m"))
     found: dict[tuple[str, str], tuple[int, int]] = {(row[0], row[1]): row[2:] for row in sums.iter_rows()}
     items = []
     for receipt in sorted(receipts, key=lambda one: str(one["month"])):

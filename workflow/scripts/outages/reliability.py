@@ -11,14 +11,14 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from .denominators import COUNTRY
-from .major_days import Day, Threshold, is_major, threshold
+from .major_days import YEARS_BEFORE, Day, Threshold, is_major, threshold
+from .regional import asked_hours, rises_between_months
 
 Items = list[dict[str, Any]]
 #: From the firmest to the weakest knowledge of a denominator; a year has the weakest of its months.
@@ -29,8 +29,6 @@ DAILY_SCHEMA: dict[str, Any] = {
     "alzas": pl.Int64, "horas_representadas": pl.Int64, "horas_pedidas": pl.Int64, "completo": pl.Boolean,
     "terminado": pl.Boolean, "clientes": pl.Int64, "estado": pl.String,
 }  # fmt: skip
-#: Bounds of the numbers that a commune, a company and a snapshot are packed into: 114 years of hours.
-MOST_SNAPSHOTS, MOST_COMPANIES = 1_000_000, 100_000
 
 
 class Indices(NamedTuple):
@@ -40,16 +38,6 @@ class Indices(NamedTuple):
     saifi: float | None
     caidi: float | None
     asai: float | None
-
-
-@dataclass
-class _Carried:
-    """What goes from month to month: the newest observed snapshot, and the numbers given to companies."""
-
-    k: int = -1
-    shape: str | None = None
-    values: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema={"id": pl.Int64, "v": pl.Int64}))
-    companies: dict[str, int] = field(default_factory=dict)
 
 
 def indices(customer_time: float, interruptions: int, customers: float | None, time: float) -> Indices:
@@ -65,7 +53,11 @@ def indices(customer_time: float, interruptions: int, customers: float | None, t
 
 
 def daily(
-    silver: Sequence[Path], states: Sequence[Path], receipts: Sequence[Mapping[str, Any]], customers: pl.DataFrame
+    sums: Sequence[Path],
+    silver: Sequence[Path],
+    states: Sequence[Path],
+    receipts: Sequence[Mapping[str, Any]],
+    customers: pl.DataFrame,
 ) -> pl.DataFrame:
     """Per local day and region, and country: customer-hours, rises, hours represented and asked for, denominator.
 
@@ -74,90 +66,40 @@ def daily(
     increments, by commune and company, from each observed snapshot to the next, on the day of the later one; the
     first snapshot, and the first after a change of shape, add none. `completo`: every hour that the pattern asks
     for was observed; `terminado`: none of them is still to come. The country includes places that do not resolve.
-    Reads one month at a time and carries the last snapshot into the next. `customers` is customers.parquet.
+    `sums` are the months' sums by region (regional.py); of the observations themselves only the hours at the ends of
+    months are read. `customers` is customers.parquet.
     """
-    parts, carried = [], _Carried()
-    for path, hours, receipt in sorted(zip(silver, states, receipts, strict=True), key=lambda one: one[2]["month"]):
-        step = receipt["step_hours"]
-        asked = pl.read_parquet(hours, columns=["hora_utc", "fecha", "estado", "motivo", "formato"]).filter(
-            pl.col("motivo") != "not in pattern"
-        )
-        observed = pl.col("estado") == "observed"
-        days = asked.group_by("fecha").agg(
-            horas_representadas=observed.sum().cast(pl.Int64) * step,
-            horas_pedidas=pl.len().cast(pl.Int64) * step,
-            completo=observed.all(),
-            terminado=(pl.col("motivo") != "not yet").all(),
-        )
-        sums = _month(path, asked.filter(observed), step, carried)
-        parts.append(_by_region(days, sums, customers.filter(pl.col("mes") == receipt["month"])))
-    frame = pl.concat(parts) if parts else pl.DataFrame(schema=DAILY_SCHEMA)
-    return frame.sort("fecha", "nombre_region")
-
-
-def _month(path: Path, seen: pl.DataFrame, step: int, carried: _Carried) -> pl.DataFrame:
-    """Customer-hours and rises by day and region of one month; `carried` is brought up to its last snapshot."""
-    begin = carried.k + 1
-    snapshots = (
-        seen.sort("hora_utc")
-        .with_columns(k=pl.int_range(begin, begin + pl.len(), dtype=pl.Int64))
-        .with_columns(fresh=(pl.col("formato") != pl.col("formato").shift(1, fill_value=carried.shape)).fill_null(True))
+    if not states:
+        return pl.DataFrame(schema=DAILY_SCHEMA)
+    hours = asked_hours(states, receipts)
+    days = hours.group_by("fecha").agg(
+        pl.col("mes").first(),
+        horas_representadas=(pl.col("observed") * pl.col("step")).sum(),
+        horas_pedidas=pl.col("step").sum(),
+        completo=pl.col("observed").all(),
+        terminado=pl.col("over").all(),
     )
-    values = _values(path, snapshots, carried.companies)
-    # One id after another is the same commune and company in the next snapshot; a commune that a snapshot does not
-    # name has 0 customers out in it. To the first of a shape nothing can be told to have risen.
-    before = pl.when(pl.col("id") == pl.col("id").shift(1) + 1).then(pl.col("v").shift(1)).otherwise(0)
-    sums = (
-        pl.concat([carried.values, values], how="diagonal")
-        .sort("id")
-        .with_columns(risen=(pl.col("v") - before).clip(lower_bound=0), k=pl.col("id") % MOST_SNAPSHOTS)
-        .filter(pl.col("k") >= begin)
-        .join(snapshots.select("k", "fecha", "fresh"), on="k")
+    found = pl.concat([pl.scan_parquet(list(sums)).collect(), rises_between_months(silver, hours)], how="diagonal")
+    by_day = (
+        found.join(hours.select("hora_utc", "fecha", "step"), on="hora_utc")
         .group_by("fecha", "nombre_region")
         .agg(
-            clientes_hora=pl.col("v").sum() * step,
-            clientes_hora_fantasma=pl.col("ghosts").sum() * step,
-            alzas=pl.col("risen").filter(~pl.col("fresh")).sum(),
+            clientes_hora=(pl.col("clientes") * pl.col("step")).sum(),
+            clientes_hora_fantasma=(pl.col("clientes_fantasma") * pl.col("step")).sum(),
+            alzas=pl.col("alzas").sum(),
         )
     )
-    if snapshots.height:
-        carried.k, carried.shape = snapshots.select("k", "formato").row(-1)
-        carried.values = values.filter(pl.col("id") % MOST_SNAPSHOTS == carried.k).select("id", "v")
-    return sums
+    return _with_country(days, by_day, customers).sort("fecha", "nombre_region")
 
 
-def _values(path: Path, snapshots: pl.DataFrame, companies: dict[str, int]) -> pl.DataFrame:
-    """Customers (v) and those of ghosts by commune, company and snapshot, all three in one number (id).
-
-    Numbers sort and group many times faster than names. New companies are added to `companies`.
-    """
-    columns = ["hora_utc", "codigo_comuna", "nombre_empresa", "nombre_region", "clientes_afectados", "fantasma"]
-    rows = pl.read_parquet(path, columns=columns).join(snapshots.select("hora_utc", "k"), on="hora_utc")
-    for name in rows["nombre_empresa"].unique().sort():
-        companies.setdefault(name, len(companies))
-    numbers = pl.DataFrame(list(companies.items()), schema={"nombre_empresa": pl.String, "n": pl.Int64}, orient="row")
-    series = pl.col("codigo_comuna").cast(pl.Int64) * MOST_COMPANIES + pl.col("n")
-    customers = pl.col("clientes_afectados")
-    return (
-        rows.join(numbers, on="nombre_empresa")
-        .with_columns(id=series * MOST_SNAPSHOTS + pl.col("k"))
-        .group_by("id")
-        .agg(
-            pl.col("nombre_region").first(),
-            v=customers.sum(),
-            ghosts=(customers * pl.col("fantasma")).sum(),
-        )
-    )
-
-
-def _by_region(days: pl.DataFrame, sums: pl.DataFrame, customers: pl.DataFrame) -> pl.DataFrame:
-    """Each day and region of a month, and the country, with its sums; null where no hour was observed."""
+def _with_country(days: pl.DataFrame, sums: pl.DataFrame, customers: pl.DataFrame) -> pl.DataFrame:
+    """Each day and region, and the country, with its sums; null where no hour was observed."""
     figures = ["clientes_hora", "clientes_hora_fantasma", "alzas"]
-    country = customers.filter(pl.col("codigo_region") == COUNTRY).select("nombre_region")
+    country = customers.filter(pl.col("codigo_region") == COUNTRY).select("nombre_region").unique()
     whole = sums.group_by("fecha").agg(pl.col(figures).sum()).join(country, how="cross").select(sums.columns)
     known = pl.when(pl.col("horas_representadas") > 0)
     return (
-        days.join(customers.select("nombre_region", "clientes", "estado"), how="cross")
+        days.join(customers.select("mes", "nombre_region", "clientes", "estado"), on="mes")
         .join(pl.concat([sums, whole]), on=["fecha", "nombre_region"], how="left")
         .with_columns(known.then(pl.col(figures).fill_null(0)))
         .select(list(DAILY_SCHEMA))
@@ -184,8 +126,11 @@ def reliability(
         months: dict[str, list[Day]] = defaultdict(list)
         for day in known:
             years[day.fecha.year].append(day)
-            months[day.fecha.isoformat()[:7]].append(day)
-        limits = {year: threshold(known, year) for year in years}
+            months[_month_of(day)].append(day)
+        before = {
+            year: [day for one in range(year - YEARS_BEFORE, year) for day in years.get(one, ())] for year in years
+        }
+        limits = {year: threshold(before[year], year) for year in years}
         for month, those in months.items():
             items.append(_item(f"{month}-01", region, those, told, limits[int(month[:4])], listed))
         for year, those in years.items():
@@ -196,11 +141,15 @@ def reliability(
     return sorted(items, key=lambda item: (item["period"], item["nombre_region"]))
 
 
+def _month_of(day: Day) -> str:
+    return f"{day.fecha.year}-{day.fecha.month:02d}"
+
+
 def _item(
     period: str, region: str, days: list[Day], told: Mapping[str, Mapping[str, Any]], limit: Threshold,
     breaks: list[str],
 ) -> dict[str, Any]:  # fmt: skip
-    months = sorted({day.fecha.isoformat()[:7] for day in days})
+    months = sorted({_month_of(day) for day in days})
     seen = [day for day in days if day.customer_hours is not None]
     customers, state = _denominator(seen or days)
     represented, asked = sum(day.represented for day in days), sum(day.asked for day in days)
@@ -254,7 +203,7 @@ def _without_ghosts(days: list[Day], customers: float | None) -> float | None:
 
 def _denominator(days: list[Day]) -> tuple[float | None, str]:
     """Mean customers of the months of some days, and the weakest state among them; None when one is not known."""
-    months = {day.fecha.isoformat()[:7]: (day.customers, day.state) for day in days}
+    months = {_month_of(day): (day.customers, day.state) for day in days}
     values = [number for number, _ in months.values()]
     state = max((state for _, state in months.values()), key=STATES.index)
     if state == "none" or None in values:

@@ -7,6 +7,7 @@ shape B alone; ghosts exist in shape A alone, whose events are taken as they are
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +66,14 @@ def shape_b(
     an event's are the difference between its ends.
     """
     by_month = sorted(zip(silver, states, receipts, strict=True), key=lambda one: str(one[2]["month"]))
+    of_b = [path for path, _, receipt in by_month if "B" in receipt["shapes"]]
+    if not of_b:
+        return dict.fromkeys(product(THRESHOLDS, GAPS), (0, 0, 0))
     hours = [(path, receipt["step_hours"]) for _, path, receipt in by_month]
     lines = {gap: timeline(hours, gap) for gap in GAPS}
     snapshots = lines[GAPS[0]].select("hora_utc", "k", "step")
     snapshots = snapshots.with_columns(lines[gap]["stretch"].alias(f"stretch_{gap}") for gap in GAPS)
-    values = _values([path for path, *_ in by_month], snapshots)
+    values = _values(of_b, snapshots)
     found = {}
     for opening in THRESHOLDS:
         above = values.filter(pl.col("v") >= opening)
