@@ -7,7 +7,7 @@ import pytest
 from outages.fingerprint import PACKAGE, REPOSITORY, code_of, digest_of, imports, sources
 
 SCRIPTS = sorted((REPOSITORY / "workflow" / "scripts").glob("*.py"))
-STAGES = [path.stem for path in SCRIPTS if path.stem not in ("psql", "health")]
+STAGES = [path.stem for path in SCRIPTS if path.stem not in ("psql", "backup", "health")]
 
 
 def by_syntax_tree(module: Path) -> set[Path]:
@@ -17,7 +17,8 @@ def by_syntax_tree(module: Path) -> set[Path]:
         if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").split(".")[0] == "outages"):
             inner = (node.module or "").removeprefix("outages").strip(".")
             for name in [inner] if inner else [alias.name for alias in node.names]:
-                found.add(PACKAGE / f"{name.split('.')[0]}.py")
+                inner_name = name.split(".")[0]
+                found |= {PACKAGE / f"{inner_name}.py", *(PACKAGE / inner_name).glob("*.py")}
     return {path for path in found if path.exists()}
 
 

@@ -32,6 +32,8 @@ def imports(module: Path) -> frozenset[Path]:
             path = PACKAGE / f"{name.split('.')[0]}.py"
             if path.exists():
                 found.add(path)
+            elif path.with_suffix("").is_dir():
+                found.update(path.with_suffix("").glob("*.py"))
     return frozenset(found)
 
 
