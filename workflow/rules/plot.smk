@@ -16,7 +16,12 @@ rule plot:
     conda:
         "../../environment.yml"
     params:
-        code=code_of("plot"),
+        code=code_of(
+            "plot",
+            "workflow/dashboard",
+            "workflow/schemas/payloads",
+            "workflow/scripts/outages/figures",
+        ),
     message:
         "Drawing the page"
     script:

@@ -1,94 +1,196 @@
-"""Stage 7: payloads in; a page that opens from disk out, self-contained, with every figure drawn as SVG.
+"""Stage 7: payloads in; one page out that opens from disk, with every figure, both languages and no network.
 
-Units: customers and hours as the payloads give them. A page made from the replica's answers says so loudly.
+The page is joined from workflow/dashboard/. It holds each payload once, specifications of the figures without data,
+and the Vega runtime that comes with vl-convert. Units are those of the payloads. What no part of the page shows is
+left out: other payloads, and of `_meta` the digests. Source of the runtime: the wheel vl-convert-python.
 """
 
-import html
+import base64
+import hashlib
+import json
+from functools import cache
 from pathlib import Path
 from string import Template
 from typing import Any
 
-from outages import figures
+from outages.figures import FIGURES, LANGUAGES, specs
+from outages.figures.base import BLUE, FAINT, INK, MUTED, RULE
 from outages.files import read_json, replacing
-from outages.reporting import run
+from outages.fingerprint import REPOSITORY
+from outages.reporting import run, tell
 
-PAGE = Template("""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Power outages in Chile</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; }
-.synthetic { background: #b30000; color: #fff; padding: .8rem 1rem; font-weight: 700; }
-figure { margin: 2rem 0; } figure svg { max-width: 100%; height: auto; } figcaption { color: #444; }
-footer { border-top: 1px solid #ccc; margin-top: 3rem; color: #444; font-size: .9rem; overflow-wrap: anywhere; }
-</style>
-</head>
-<body>
-<h1>Power outages in Chile</h1>
-$banner
-<p>$summary</p>
-$figures
-<footer>
-<p>Source: Superintendencia de Electricidad y Combustibles (SEC), Interrupciones en L&iacute;nea$made_up. Hours without
-an answer are gaps, never zeros. Commit $commit, configuration $config.</p>
-</footer>
-</body>
-</html>
-""")
-BANNER = '<p class="synthetic" role="alert">Synthetic data: made up by the replica of the source, not real outages.</p>'
+DASHBOARD = REPOSITORY / "workflow" / "dashboard"
+SCHEMAS = REPOSITORY / "workflow" / "schemas" / "payloads"
+SCRIPTS = ("base", "data", "filters", "table", "draw", "overview", "live", "page")
+#: Read by the page itself, besides what figures read.
+PAGE_PAYLOADS = ("_meta", "coverage", "reliability", "time_series", "live_30d")
+#: An older publisher does not have it; the page then leaves the section out.
+OPTIONAL = ("live_30d",)
+#: Pixels that a figure is made for: a column of text, and a phone.
+WIDTHS = {"wide": 836, "narrow": 440}
+#: Colours of figures on paper, and what takes their place on a dark page, where the first would hardly be seen.
+DARK = {
+    INK: "#e8eaed",
+    MUTED: "#a9b1ba",
+    RULE: "#343b43",
+    FAINT: "#5b6670",
+    BLUE: "#4aa3dc",
+    '"white"': '"#1b2026"',
+    "#c4c4c4": "#505a64",
+    "#a8518a": "#d98bbd",
+    "#8a6100": "#d9a441",
+}
+META_KEYS = ("months", "totals", "breaks", "notes", "versions", "commit", "config_sha256", "synthetic")
+MONTH_KEYS = ("month", "observed", "gap", "unasked", "through")
+KINDS = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
+Items = list[dict[str, Any]]
 
 
 def plot(payloads: list[Path], meta: Path, page: Path) -> None:
     """Write the page from the payloads and `_meta`."""
-    data = {path.stem: read_json(path) for path in payloads}
     about = read_json(meta)[0]
-    drawn = [
-        _figure(
-            "Data quality",
-            figures.quality(data["eda_quality_stats"]),
-            "Observations that each rule touched. 0 is the ideal; what the source does not publish is counted apart.",
-        ),
-        _figure("Projects by region", figures.projects(data["eda_projects_dist"]), "Lines, substations and storage."),
-        _figure(
-            "Affected customers by month",
-            figures.monthly(data["time_series"]),
-            "Each event counts with its high-water mark, in the month of its first observed hour.",
-        ),
-        _figure(
-            "Companies",
-            figures.companies(data["company_ranking"]),
-            f"At most 15. Events whose company is not known: {about['unknown_company']['total_eventos']:,}.",
-        ),
-        _figure("Hours observed", figures.hours(data["coverage"]), "Observed hours, gaps, and hours not asked."),
-    ]
-    text = PAGE.substitute(
-        banner=BANNER if about["synthetic"] else "",
-        made_up=" (imitated by a replica)" if about["synthetic"] else "",
-        summary=_summary(about),
-        figures="\n".join(drawn),
-        commit=html.escape(str(about["commit"])[:12]),
-        config=about["config_sha256"][:12],
-    )
+    files = {path.stem: path for path in payloads}
+    wanted = sorted({*PAGE_PAYLOADS, *(id for figure in FIGURES for id in figure.payloads)} - {"_meta"})
+    data = {id: read_json(files[id]) for id in wanted if id in files}
+    text = join(data | {"_meta": [_shown(about)]}, about)
     with replacing(page) as part:
         part.write_text(text, encoding="utf-8")
+    tell(f"{len(FIGURES)} figures, {page.stat().st_size / 1e6:.1f} MB")
 
 
-def _summary(about: dict[str, Any]) -> str:
-    months, totals = about["months"], about["totals"]
-    observed = sum(month["observed"] for month in months)
-    asked = sum(month[state] for month in months for state in ("observed", "gap", "unasked"))
-    return (
-        f"{months[0]['month']} to {months[-1]['month']}: {totals['eventos']:,} events, "
-        f"{totals['clientes_hora']:,} customer-hours without supply, from {observed:,} observed hours of {asked:,} "
-        f"({100 * observed / asked:.1f} %)."
+def join(data: dict[str, Items], about: dict[str, Any]) -> str:
+    """The text of the page for payloads by id and the item of `_meta`."""
+    blocks = {"words": read_json(DASHBOARD / "words.json"), "facts": _facts(sorted({*data, *OPTIONAL}))}
+    blocks |= {f"data-{id}": pack(items) for id, items in sorted(data.items())}
+    for lang in LANGUAGES:
+        for name, width in WIDTHS.items():
+            made = specs(lang, about, width)
+            blocks |= {f"spec-{id}-{lang}-{name}": bare(spec) for id, spec in made.items()}
+    scripts = [runtime(), _wrapped([(DASHBOARD / f"{name}.js").read_text() for name in SCRIPTS])]
+    style = (DASHBOARD / "style.css").read_text()
+    return Template((DASHBOARD / "index.html").read_text()).substitute(
+        policy=_policy(scripts, style),
+        style=style,
+        banner="" if about["synthetic"] else " hidden",
+        data="\n".join(
+            f'<script type="application/json" id="{id}">{_json(value)}</script>' for id, value in blocks.items()
+        ),
+        script="\n".join(f"<script>{script}</script>" for script in scripts),
     )
 
 
-def _figure(title: str, chart: Any, caption: str) -> str:
-    drawn = figures.svg(chart)
-    return f"<figure><h2>{html.escape(title)}</h2>{drawn}<figcaption>{html.escape(caption)}</figcaption></figure>"
+@cache
+def runtime() -> str:
+    """Vega, Vega-Lite and their embedding as one script that sets `vegaEmbed` and asks nobody for anything."""
+    import vl_convert
+
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    # These would end or hide the script, were they not escaped within its texts.
+    return f"(() => {{{bundle}}})();".replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def pack(items: Items) -> dict[str, Any]:
+    """Items with each list of keys told once: `{keys: [[...]], rows: [[number of its keys, values...]]}`."""
+    kinds: dict[tuple[str, ...], int] = {}
+    rows = []
+    for item in items:
+        keys = tuple(sorted(item))
+        rows.append([kinds.setdefault(keys, len(kinds)), *(item[key] for key in keys)])
+    return {"keys": [list(keys) for keys in kinds], "rows": rows}
+
+
+def bare(spec: dict[str, Any]) -> dict[str, Any]:
+    """A specification without what the page tells around the figure: title, source line, mark of made-up data."""
+    told = {key: value for key, value in spec.items() if key not in ("title", "description", "$schema")}
+    for view in [told, *told.get("vconcat", [])]:
+        for marks in ("layer", "marks"):
+            if marks in view:
+                view[marks] = [one for one in view[marks] if _style(one) not in ("source", "synthetic")]
+    return told
+
+
+def shape(schema: dict[str, Any]) -> dict[str, Any]:
+    """What the page checks of data from elsewhere: kinds of value, and keys and items within."""
+    told: dict[str, Any] = {"kinds": _kinds(schema)}
+    if "items" in schema:
+        told["items"] = shape(schema["items"])
+    if "properties" in schema:
+        told["keys"] = {key: shape(inner) for key, inner in schema["properties"].items()}
+        told["required"] = schema.get("required", [])
+    return told
+
+
+def _kinds(schema: dict[str, Any]) -> list[str]:
+    if "type" in schema:
+        return [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+    if "enum" in schema or "const" in schema:
+        return sorted({KINDS[type(value)] for value in schema.get("enum", [schema.get("const")])})
+    return sorted({kind for one in schema.get("oneOf", schema.get("anyOf", [])) for kind in _kinds(one)}) or ["any"]
+
+
+def _style(mark: dict[str, Any]) -> Any:
+    """The style of a layer of Vega-Lite or a mark of Vega."""
+    inner = mark.get("mark")
+    return inner.get("style") if isinstance(inner, dict) else mark.get("style")
+
+
+def _facts(ids: list[str]) -> dict[str, Any]:
+    figures = [
+        {
+            "id": figure.id,
+            "kind": figure.kind,
+            "payloads": list(figure.payloads),
+            "filters": sorted(figure.filters),
+            "title": figure.title,
+            "subtitle": figure.subtitle,
+            "caption": figure.caption,
+            "source": figure.source,
+        }
+        for figure in FIGURES
+    ]
+    shapes = {id: shape(read_json(SCHEMAS / f"{id}.schema.json")) for id in ids}
+    # An older publisher's `_meta` may lack what the page does not read.
+    about = shapes["_meta"]["items"]
+    _keep(about, META_KEYS)
+    _keep(about["keys"]["months"]["items"], MONTH_KEYS)
+    return {"figures": figures, "shapes": shapes, "optional": OPTIONAL, "dark": DARK}
+
+
+def _keep(told: dict[str, Any], keys: tuple[str, ...]) -> None:
+    told["keys"] = {key: told["keys"][key] for key in keys}
+    told["required"] = [key for key in told["required"] if key in keys]
+
+
+def _shown(about: dict[str, Any]) -> dict[str, Any]:
+    months = [{key: month[key] for key in MONTH_KEYS} for month in about["months"]]
+    return {key: about[key] for key in META_KEYS if key in about} | {"months": months}
+
+
+def _json(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
+
+
+def _wrapped(parts: list[str]) -> str:
+    return '(() => {\n"use strict";\n' + "\n".join(parts) + "})();"
+
+
+def _policy(scripts: list[str], style: str) -> str:
+    """Nothing is loaded, only these scripts run, and requests go where a reader's `?supabase=` says."""
+    return "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src {' '.join(map(_hashed, scripts))}",
+            f"style-src {_hashed(style)}",
+            "connect-src https: http:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        ]
+    )
+
+
+def _hashed(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 if "snakemake" in globals():
