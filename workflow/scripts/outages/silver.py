@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any
 
 import polars as pl
@@ -30,6 +31,15 @@ HOURS_SCHEMA: dict[str, Any] = {
 _ROW_SCHEMA = {
     "at": pl.Int32, "region": pl.String, "comuna": pl.String, "empresa": pl.String, "clientes": pl.Int64,
     "inicio": pl.String, "dia": pl.Int64, "mes": pl.Int64, "anho": pl.Int64, "formato": pl.String,
+}  # fmt: skip
+#: Columns of the frame by shape, with the source's names.
+_FIELDS = {
+    "A": {
+        "region": "NOMBRE_REGION", "comuna": "NOMBRE_COMUNA", "empresa": "NOMBRE_EMPRESA",
+        "clientes": "CLIENTES_AFECTADOS", "inicio": "FECHA_INT_STR", "dia": "DIA_INT", "mes": "MES_INT",
+        "anho": "ANHO_INT",
+    },
+    "B": {"region": "NOMBRE_REGION", "comuna": "NOMBRE_COMUNA", "clientes": "CLIENTES_AFECTADOS"},
 }  # fmt: skip
 
 
@@ -76,26 +86,20 @@ def read_answers(answers: Sequence[Answer], accept_implausible: bool) -> Reading
 
 def source_rows(reading: Reading) -> pl.DataFrame:
     """The rows of the answers that count, as a frame of the source's texts; `at` numbers the winners."""
-    frames = []
-    for at, (_, shape, rows) in enumerate(reading.winners):
-        columns: dict[str, Any] = {
-            "at": [at] * len(rows),
-            "region": [row.NOMBRE_REGION for row in rows],
-            "comuna": [row.NOMBRE_COMUNA for row in rows],
-            "clientes": [_customers(row.CLIENTES_AFECTADOS) for row in rows],
-            "formato": [shape] * len(rows),
-        }
-        if shape == "A":
-            columns["empresa"] = [row.NOMBRE_EMPRESA for row in rows]
-            columns["inicio"] = [row.FECHA_INT_STR for row in rows]
-            columns["dia"] = [row.DIA_INT for row in rows]
-            columns["mes"] = [row.MES_INT for row in rows]
-            columns["anho"] = [row.ANHO_INT for row in rows]
-        else:
-            nothing = [None] * len(rows)
-            columns |= dict.fromkeys(("empresa", "inicio", "dia", "mes", "anho"), nothing)
-        frames.append(pl.DataFrame(columns, schema_overrides=_ROW_SCHEMA).select(list(_ROW_SCHEMA)))
-    return pl.concat(frames) if frames else pl.DataFrame(schema=_ROW_SCHEMA)
+    frames = [pl.DataFrame(schema=_ROW_SCHEMA)]
+    for shape, fields in _FIELDS.items():
+        winners = [(at, rows) for at, (_, found, rows) in enumerate(reading.winners) if found == shape]
+        if not winners:
+            continue
+        # Column by column and all answers at once: a frame of each answer took four times as long.
+        told = [row for _, rows in winners for row in rows]
+        columns: dict[str, Any] = {column: list(map(attrgetter(field), told)) for column, field in fields.items()}
+        columns["at"] = [at for at, rows in winners for _ in rows]
+        if str in set(map(type, columns["clientes"])):
+            columns["clientes"] = [_customers(value) for value in columns["clientes"]]
+        kinds = {name: kind for name, kind in _ROW_SCHEMA.items() if name in columns}
+        frames.append(pl.DataFrame(columns, schema=kinds).with_columns(formato=pl.lit(shape)))
+    return pl.concat(frames, how="diagonal")
 
 
 def _customers(value: int | str | None) -> int | None:
