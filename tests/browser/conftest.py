@@ -12,6 +12,7 @@ from typing import Literal
 
 import plot
 import pytest
+import vega
 from outages.files import write_json
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
@@ -77,7 +78,10 @@ def written(folder: Path, payloads: dict[str, Items]) -> Path:
     gold, page = folder / "gold", folder / "index.html"
     for name, items in payloads.items():
         write_json(items, gold / f"{name}.json")
-    plot.plot([gold / f"{name}.json" for name in payloads if name != "_meta"], gold / "_meta.json", page)
+    vega.vega(folder / "vega.js")
+    plot.plot(
+        [gold / f"{name}.json" for name in payloads if name != "_meta"], gold / "_meta.json", folder / "vega.js", page
+    )
     return page
 
 

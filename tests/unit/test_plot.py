@@ -12,6 +12,7 @@ from typing import Any
 
 import plot
 import pytest
+import vega
 from outages.figures import FIGURES
 from outages.files import read_json, write_json
 
@@ -34,7 +35,11 @@ def page(data: dict[str, Items], tmp_path_factory: pytest.TempPathFactory) -> st
 def written(data: dict[str, Items], folder: Path) -> str:
     for name, items in data.items():
         write_json(items, folder / f"{name}.json")
-    plot.plot([folder / f"{name}.json" for name in data if name != "_meta"], folder / "_meta.json", folder / "a.html")
+    vega.vega(folder / "vega.js")
+    plot.plot(
+        [folder / f"{name}.json" for name in data if name != "_meta"],
+        folder / "_meta.json", folder / "vega.js", folder / "a.html",
+    )  # fmt: skip
     return (folder / "a.html").read_text()
 
 
@@ -81,7 +86,6 @@ def test_only_the_scripts_and_the_style_of_the_page_may_run(page: str) -> None:
 
 
 def test_equal_data_give_equal_bytes(page: str, data: dict[str, Items], tmp_path: Path) -> None:
-    plot.runtime.cache_clear()
     assert written(data, tmp_path) == page
 
 

@@ -1,14 +1,13 @@
 """Stage 7: payloads in; one page out that opens from disk, with every figure, both languages and no network.
 
 The page is joined from workflow/dashboard/. It holds each payload once, specifications of the figures without data,
-and the Vega runtime that comes with vl-convert. Units are those of the payloads. What no part of the page shows is
-left out: other payloads, and of `_meta` the digests. Source of the runtime: the wheel vl-convert-python.
+and the Vega runtime of stage vega. Units are those of the payloads. What no part of the page shows is left out:
+other payloads, and of `_meta` the digests.
 """
 
 import base64
 import hashlib
 import json
-from functools import cache
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -46,27 +45,27 @@ KINDS = {str: "string", int: "integer", float: "number", bool: "boolean", type(N
 Items = list[dict[str, Any]]
 
 
-def plot(payloads: list[Path], meta: Path, page: Path) -> None:
-    """Write the page from the payloads and `_meta`."""
+def plot(payloads: list[Path], meta: Path, runtime: Path, page: Path) -> None:
+    """Write the page from the payloads, `_meta` and the script that draws figures (stage vega)."""
     about = read_json(meta)[0]
     files = {path.stem: path for path in payloads}
     wanted = sorted({*PAGE_PAYLOADS, *(id for figure in FIGURES for id in figure.payloads)} - {"_meta"})
     data = {id: read_json(files[id]) for id in wanted if id in files}
-    text = join(data | {"_meta": [_shown(about)]}, about)
+    text = join(data | {"_meta": [_shown(about)]}, about, runtime.read_text(encoding="utf-8"))
     with replacing(page) as part:
         part.write_text(text, encoding="utf-8")
     tell(f"{len(FIGURES)} figures, {page.stat().st_size / 1e6:.1f} MB")
 
 
-def join(data: dict[str, Items], about: dict[str, Any]) -> str:
-    """The text of the page for payloads by id and the item of `_meta`."""
+def join(data: dict[str, Items], about: dict[str, Any], runtime: str) -> str:
+    """The text of the page for payloads by id, the item of `_meta` and the runtime."""
     blocks = {"words": read_json(DASHBOARD / "words.json"), "facts": _facts(sorted({*data, *OPTIONAL}))}
     blocks |= {f"data-{id}": pack(items) for id, items in sorted(data.items())}
     for lang in LANGUAGES:
         for name, width in WIDTHS.items():
             made = specs(lang, about, width)
             blocks |= {f"spec-{id}-{lang}-{name}": bare(spec) for id, spec in made.items()}
-    scripts = [runtime(), _wrapped([(DASHBOARD / f"{name}.js").read_text() for name in SCRIPTS])]
+    scripts = [runtime, _wrapped([(DASHBOARD / f"{name}.js").read_text() for name in SCRIPTS])]
     style = (DASHBOARD / "style.css").read_text()
     return Template((DASHBOARD / "index.html").read_text()).substitute(
         policy=_policy(scripts, style),
@@ -77,16 +76,6 @@ def join(data: dict[str, Items], about: dict[str, Any]) -> str:
         ),
         script="\n".join(f"<script>{script}</script>" for script in scripts),
     )
-
-
-@cache
-def runtime() -> str:
-    """Vega, Vega-Lite and their embedding as one script that sets `vegaEmbed` and asks nobody for anything."""
-    import vl_convert
-
-    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    # These would end or hide the script, were they not escaped within its texts.
-    return f"(() => {{{bundle}}})();".replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
 def pack(items: Items) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def make_plan(config: dict[str, Any]) -> Plan:
     plan.intermediates = [path.format(month) for month in plan.months for path in PER_MONTH]
     plan.intermediates += [f"results/customers/{month}.json" for month in plan.asked]
     plan.intermediates += ["results/customers.parquet", "results/gold/golden_interrupciones.parquet"]
-    plan.intermediates += ["results/window.json"]
+    plan.intermediates += ["results/window.json", "results/vega.js"]
     last = [f"results/gold/{name}.json" for name in (*plan.payloads, "_meta")] + ["results/dashboard/index.html"]
     plan.repairs = _repairs(Path("results/gold/all.done"), [*plan.intermediates, *last])
     return plan
