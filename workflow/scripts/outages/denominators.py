@@ -94,8 +94,8 @@ def read_official(path: Path, regions: Iterable[str]) -> list[Value]:
     try:
         rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
     except (OSError, UnicodeDecodeError) as error:
-        missing = isinstance(error, FileNotFoundError)
-        why = f"{path}: {'no such file' if missing else f'cannot be read: {error}'} (customers.official)"
+        reason = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
+        why = f"{path}: {reason} (customers.official)"
         raise OutagesError("CUSTOMERS_TABLE", why, file=str(path)) from error
     missing = [name for name in OFFICIAL if name not in (rows.fieldnames or ())]
     if missing:
