@@ -40,7 +40,7 @@ def main() -> int:
             failed = subprocess.run(
                 [sys.executable, "-m", "snakemake", "--cores", str(os.cpu_count() or 1), "--directory", str(DEMO),
                  "--configfile", "config/demo.yaml", "demo/round.yaml", "--quiet", "all",
-                 "--", "results/gold/all.done"],
+                 "--", "all" if number == len(ROUNDS) else "results/gold/all.done"],
                 cwd=ROOT,
                 env={name: value for name, value in os.environ.items() if name not in REAL_TARGETS},
             ).returncode  # fmt: skip
@@ -57,18 +57,31 @@ def _asked(log: Path) -> int:
 
 
 def _report(asked: int, seconds: float) -> None:
-    gold = DEMO / "results" / "gold"
-    meta = json.loads((gold / "_meta.json").read_text())[0]
-    totals = meta["totals"]
+    meta = json.loads((DEMO / "results" / "gold" / "_meta.json").read_text())[0]
+    months, totals = meta["months"], meta["totals"]
+    observed, gaps = (sum(month[state] for month in months) for state in ("observed", "gap"))
+    rows = sum(month["rows"] for month in months)
     print(f"""
-The demo is built: {len(meta["months"])} months of synthetic answers, {totals["eventos"]:,} events,
-{totals["clientes_hora"]:,} customer-hours without supply. The source was asked {asked:,} times in {seconds:.0f} s.
+The demo is built, in {seconds:.0f} s. A stand-in on this machine played the source and was asked {asked:,} times;
+nothing here is real. What came of it:
 
-  page       demo/results/dashboard/index.html      open it in a browser, no network needed
-  payloads   demo/results/gold/*.json               what the public dashboard reads
+  {len(months)} months, {months[0]["month"]} to {months[-1]["month"]}
+  {observed:,} hours observed, {gaps:,} gaps: hours that never got a usable answer
+  {rows:,} rows of answers
+  {totals["eventos"]:,} events, {totals["clientes_hora"]:,} customer-hours without supply
+
+Open next, from the checkout:
+
+  page       demo/results/dashboard/index.html      in a browser, no network needed
+  figures    demo/results/figures/                  SVG and PNG, Spanish and English
   events     demo/results/gold/golden_interrupciones.parquet
-  database   make psql DIR=demo                     then: SELECT * FROM resumen_30_dias;
+  payloads   demo/results/gold/*.json               what the public dashboard reads
   answers    demo/answers/                          every answer, verbatim
+  database   make psql DIR=demo                     then: SELECT * FROM resumen_30_dias;
+  report     make report DIR=demo CONFIG="config/demo.yaml demo/round.yaml"
+             then demo/results/report.html          figures, captions, how long each job took
+
+docs/tutorial.md goes through them one by one.
 """)
 
 

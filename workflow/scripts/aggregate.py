@@ -103,7 +103,7 @@ def aggregate(
     about |= {"customers": sum_of_regions(base.iter_rows(named=True)), "notes": notes(works)}
     write_payload("_meta", [about], meta, SCHEMAS)
     tell(
-        f"{len(written) + 1} payloads, {sum(map(len, computed.values())):,} items; breaks of the series: {len(broken):,}"
+        f"{len(written) + 1} payloads, {sum(map(len, computed.values())):,} items; breaks: {len(broken):,}"
     )
     log().info("payloads", **{name: len(items) for name, items in computed.items()})
 

@@ -11,7 +11,7 @@ from outages.denominators import read_values, regions_of, table
 from outages.files import write_parquet
 from outages.fingerprint import REPOSITORY
 from outages.names import Names
-from outages.reporting import run
+from outages.reporting import run, tell
 
 SCHEMA = {
     "mes": pl.String, "codigo_region": pl.String, "nombre_region": pl.String, "clientes": pl.Int64,
@@ -23,6 +23,8 @@ def customers(customers: Path, asked: list[Path], months: list[str], official: s
     """Write one row per month and region, and country; without any known value null customers, state "none"."""
     regions = regions_of(Names.load(REPOSITORY / "resources"))
     rows = table(months, regions, read_values(asked, official, regions))
+    known = sum(row["clientes"] is not None for row in rows)
+    tell(f"{len(months)} months; {known:,} of {len(rows):,} values known")
     write_parquet(pl.DataFrame(rows, schema=SCHEMA), customers)
 
 

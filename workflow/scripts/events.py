@@ -9,7 +9,7 @@ from pathlib import Path
 from outages import events as build
 from outages.files import read_json, write_parquet
 from outages.loading import heal, prune, replace_events
-from outages.reporting import log, run, say
+from outages.reporting import log, run, say, tell
 from outages.store import refuse_mixed
 from outages.warehouse import opened
 
@@ -47,6 +47,7 @@ def events(
         if gone:
             log().warning("months_taken_out", months=gone)
         rows = replace_events(conn, golden)
+    tell(f"{rows:,} events of {len(told)} months")
     log().info("events", rows=rows)
 
 

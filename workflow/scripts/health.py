@@ -21,25 +21,9 @@ from outages.errors import OutagesError
 from outages.files import read_json, write_json
 from outages.lifecycle import at_work
 from outages.plan import months_of, pattern_of, pin_now
+from outages.settings import merged
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 REPORT = Path("results/health/health.json")
-
-
-def merged(files: list[Path]) -> dict[str, Any]:
-    """The defaults with the files laid over them in order, merged, and checked as Snakemake does it."""
-    from snakemake.common.configfile import load_configfile
-    from snakemake.exceptions import WorkflowError
-    from snakemake.utils import update_config, validate
-
-    try:
-        config: dict[str, Any] = load_configfile(REPOSITORY / "config" / "config.yaml")
-        for file in files:
-            update_config(config, load_configfile(file))
-        validate(config, str(REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"), set_default=False)
-    except (WorkflowError, OSError) as error:
-        raise OutagesError("CONFIG", f"the configuration cannot be used: {error}") from error
-    return config
 
 
 def health(config: dict[str, Any], wall: datetime, database_url: str | None) -> list[checks.Check]:

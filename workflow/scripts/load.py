@@ -9,7 +9,7 @@ from pathlib import Path
 
 from outages.files import read_json, write_json
 from outages.loading import load_month
-from outages.reporting import log, run
+from outages.reporting import log, run, tell
 from outages.warehouse import opened
 
 
@@ -24,6 +24,7 @@ def load(
     with opened(database_url, Path(cluster)) as conn:
         result = load_month(conn, month, silver, states)
     write_json(result | {"bronze_sha256": told["bronze_sha256"]}, loaded)
+    tell(f"{result['filas']:,} observations and {result['horas']:,} hours")
     log().info("loaded", rows=result["filas"], hours=result["horas"])
 
 

@@ -6,6 +6,7 @@ project's replica. The store (`answers/`) is a parameter and never an output: no
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +26,8 @@ from outages.clock import Label, month_end, parse_iso
 from outages.errors import OutagesError
 from outages.files import write_json
 from outages.ledger import by_hour, hours_to_ask, open_hours, pattern_labels, refuse_long_runs
-from outages.reporting import count, log, run, say
+from outages.progress import duration
+from outages.reporting import count, log, run, say, tell
 from outages.store import Store, seal
 
 
@@ -67,7 +69,7 @@ def scrape(
             intake = Intake(writer, answers, usual, kind, Path(quarantine) / month)
             new, read = import_recorded(intake, *place, month)
             log().info("imported", new=new, read=read)
-            say(f"  {month}: {read} recorded answers read, {new} of them new")
+            tell(f"{read:,} recorded answers read, {new:,} of them new")
         else:
             usual = None if accept_implausible else usual_before(folder, month, answers)
             intake = Intake(writer, answers, usual, kind, Path(quarantine) / month)
@@ -82,15 +84,17 @@ def scrape(
         if not accept_implausible:
             refuse_long_runs(month, wanted, known)
         seal(answers, bronze)
+        observed = sum(any(answer.outcome == "observed" for answer in known.get(label, ())) for label in wanted)
         left = {} if kind == "recorded" else open_hours(wanted, known)
+        tell(f"{observed:,} of {len(wanted):,} hours have an answer, {len(left):,} are to be asked again")
         write_json({"turn": turn, "open": left}, kept.state_path)
 
 
 def _announce(month: str, due: list[Label], http: dict[str, Any]) -> None:
     """Say how many requests follow and how long they take at the configured rate."""
     seconds = len(due) / http["rate"] if http["rate"] else 0
-    pace = f"{http['rate']:g} a second, about {seconds / 60:.0f} min" if http["rate"] else "no rate limit"
-    say(f"  {month}: {len(due)} requests to {http['url']} at {pace}")
+    pace = f"{http['rate']:g} a second, about {duration(seconds)}" if http["rate"] else "no rate limit"
+    say(f"  {month}: {len(due):,} requests to {http['url']} at {pace}")
     log().info("asking", requests=len(due), seconds=round(seconds), url=http["url"])
 
 
@@ -114,8 +118,10 @@ def _ask(
             return failed
 
     with only_one_asks(folder):
+        began = time.monotonic()
         failed = asyncio.run(talk())
     count(requests=len(due), failed_hours=len(failed))
+    tell(f"{len(due):,} hours asked, {len(due) / (time.monotonic() - began):,.1f} a second")
     if failed:
         raise OutagesError(
             "HOURS_FAILED",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from itertools import islice
 from pathlib import Path
@@ -16,6 +15,7 @@ from .client import Blocked, Client, Failed, Reply
 from .clock import Label, parse_iso
 from .errors import OutagesError
 from .ledger import ASKS, by_hour
+from .progress import Progress
 from .reporting import log, say
 from .shapes import Drift
 from .store import Writer
@@ -40,7 +40,7 @@ async def ask_hours(client: Client, intake: Intake, writer: Writer, hours: list[
     queue = iter(hours)
     failed: list[Label] = []
     clock = ClockCheck()
-    progress = Progress(len(hours))
+    progress = Progress(len(hours), f"{hours[0].fecha:%Y-%m}" if hours else "", "hours")
 
     async def work(labels: Iterator[Label]) -> None:
         for label in labels:
@@ -159,21 +159,3 @@ class ClockCheck:
             say(
                 f"  the source's clock and ours are {abs(apart) / 60:.0f} minutes apart: check the time of this machine"
             )
-
-
-class Progress:
-    """A line now and then for who watches: hours done, rate, time left."""
-
-    def __init__(self, total: int, now: Callable[[], float] = time.monotonic) -> None:
-        self._total, self._done, self._now = total, 0, now
-        self._began = self._told = now()
-
-    def step(self) -> None:
-        """One hour more is done."""
-        self._done += 1
-        moment = self._now()
-        if moment - self._told >= 10 or (self._done == self._total and moment - self._began >= 10):
-            rate = self._done / (moment - self._began)
-            left = (self._total - self._done) / rate
-            say(f"  {self._done} of {self._total} hours, {rate:.1f} a second, about {left / 60:.0f} min left")
-            self._told = moment

@@ -16,10 +16,12 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 from . import history
 from .errors import OutagesError
+from .progress import CLEAR, watched
 
 Log = structlog.typing.FilteringBoundLogger
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _counts: dict[str, int] = {}
+_told: list[str] = []
 
 
 def open_log(path: Path, stage: str, month: str | None) -> Log:
@@ -52,7 +54,13 @@ def log() -> Log:
 
 def say(text: str) -> None:
     """A line for the person who watches."""
-    print(text, file=sys.stderr, flush=True)
+    # A bar of progress.py may stand where the line goes.
+    print(f"{CLEAR if watched(sys.stderr) else ''}{text}", file=sys.stderr, flush=True)
+
+
+def tell(text: str) -> None:
+    """What the job's last line says after its name: counts, such as `743 hours observed, 1 gap`."""
+    _told.append(text)
 
 
 def count(**numbers: int) -> None:
@@ -77,6 +85,7 @@ def run(function: Callable[..., None], job: Any, **more: Any) -> None:
     month = job.wildcards.get("month")
     logger = open_log(Path(job.log[0]), job.rule, month)
     began = time.monotonic()
+    _told.clear()
     where = f" {month}" if month else ""
     try:
         function(**arguments, **more)
@@ -100,7 +109,7 @@ def run(function: Callable[..., None], job: Any, **more: Any) -> None:
     took = time.monotonic() - began
     logger.info("done", seconds=round(took, 3))
     _remember(job.rule, month, began, "done")
-    say(f"{job.rule}{where} done in {took:.1f} s")
+    say(f"{job.rule}{where} done in {took:.1f} s{': ' if _told else ''}{'; '.join(_told)}")
 
 
 def _remember(
