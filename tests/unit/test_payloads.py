@@ -130,6 +130,8 @@ def test_closed_bare_and_complete(payload_id: str) -> None:
         ("eda_projects_dist", "count", 0),
         ("coverage", "pattern", "hourly"),
         ("coverage", "shapes", {"C": 1}),
+        ("coverage", "shapes", {"A": 1.0}),
+        ("coverage", "pattern", [0.0, 6]),
         ("_meta", "months", [{**MONTH, "month": "2024-8"}]),
         ("_meta", "payloads", {"market_map": "abc"}),
         ("_meta", "sources", ["someone"]),
