@@ -2,7 +2,7 @@
 
 Each round asks a whole month twice: by the engine (client, breaker, judgement, store on disk) and by a bare aiohttp
 loop that throws the answers away, which shows what this machine and the replica allow. Units: requests a second.
-The ideal is 50 at once / 0.15 s = 333; a run takes about half a minute. Writes benchmarks/results.json.
+The ideal is 50 at once / 0.15 s = 333; a run takes about half a minute. Prints a table, then one line of JSON.
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ IDEAL = AT_ONCE * 1000 / LATENCY_MS
 ROUNDS = 3
 #: First local day of shape B in the replica's world: after the month asked, or before it.
 SHAPES = {"A": "2026-01-01", "B": "2017-01-01"}
-RESULTS = Path(__file__).with_name("results.json")
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def table(rates: list[Rate]) -> str:
 
 
 def main() -> None:
-    """Measure, print, and keep the figures."""
+    """Measure and print."""
     rates = [one for shape in SHAPES for one in measure(shape)]
     told = {
         "ideal": round(IDEAL, 1),
@@ -135,10 +134,8 @@ def main() -> None:
         "aiohttp": aiohttp.__version__,
         "rates": [asdict(one) for one in rates],
     }
-    text = json.dumps(told, indent=2, sort_keys=True)
-    RESULTS.write_text(text + "\n", encoding="utf-8")
     print(table(rates))
-    print(text)
+    print(json.dumps(told, sort_keys=True))
 
 
 if __name__ == "__main__":
