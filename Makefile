@@ -4,10 +4,14 @@ PYTHON ?= python3
 CORES ?= 8
 CONFIG ?=
 DIR ?= .
+FILE ?=
+VERSION ?=
 REAL ?=
+PROFILE ?=
 BIN := .venv/bin
 CONFIGS = $(CONFIG) $(MORE)
-SNAKEMAKE = $(BIN)/snakemake results/gold/all.done --cores $(CORES) --directory $(DIR) $(if $(strip $(CONFIGS)),--configfile $(CONFIGS))
+TARGET = all
+SNAKEMAKE = $(BIN)/snakemake $(TARGET) --cores $(CORES) --directory $(DIR) $(if $(PROFILE),--profile $(PROFILE)) $(if $(strip $(CONFIGS)),--configfile $(CONFIGS))
 PYTEST := $(BIN)/python -m pytest
 INSTALLED := .venv/.ready
 TESTING := .venv/.testing
@@ -17,7 +21,7 @@ $(error $(CURDIR) holds a blank, which Snakemake cannot run in: move the project
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo gold live health psql test test-slow test-real bench lint format cite lock clean-demo
+.PHONY: help demo gold live report health release psql supabase-sql backup restore test test-slow test-real test-external test-cluster test-browser bench bench-full lint format cite lock clean-demo
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -41,15 +45,31 @@ gold: $(INSTALLED)  ## build everything pending (CONFIG=FILE, DIR=working direct
 	$(SNAKEMAKE)
 
 live: MORE := config/live.yaml
+live: TARGET := results/gold/all.done
 live: $(INSTALLED)  ## one round with the month in progress, for cron or a timer
 	@mkdir -p $(DIR)
 	$(SNAKEMAKE)
 
+report: $(INSTALLED)  ## results/report.html of what is built: figures, captions, run times (CONFIG=FILE, DIR=...)
+	$(SNAKEMAKE) --report $(abspath $(DIR))/results/report.html
+
 health: $(INSTALLED)  ## fresh and whole? fails when something is stale (CONFIG=FILE, DIR=working directory)
 	@$(BIN)/python workflow/scripts/health.py $(DIR) $(CONFIGS)
 
+release: $(INSTALLED)  ## results/release/, to be deposited and cited (VERSION=1.2.0, DIR=..., CONFIG=FILE)
+	@$(BIN)/python workflow/scripts/release.py $(DIR) "$(VERSION)" $(CONFIGS)
+
 psql: $(INSTALLED)  ## psql on the warehouse (DIR=working directory, DATABASE_URL for another)
 	$(BIN)/python workflow/scripts/psql.py $(DIR)
+
+supabase-sql:  ## the SQL that sets a Supabase project up, to be pasted into its SQL editor
+	@cat workflow/supabase/[0-9]*.sql
+
+backup: $(INSTALLED)  ## copy the warehouse to FILE (DIR=working directory, DATABASE_URL for another)
+	@$(BIN)/python workflow/scripts/backup.py backup $(DIR) $(FILE)
+
+restore: $(INSTALLED)  ## put FILE into an empty database and compare (DIR, DATABASE_URL)
+	@$(BIN)/python workflow/scripts/backup.py restore $(DIR) $(FILE)
 
 test: $(TESTING)  ## the tests that need nothing but PyPI and npm (SPELLINGS=FILE: also these names)
 	$(PYTEST) -n 2 --dist loadfile
@@ -60,8 +80,21 @@ test-slow: $(TESTING)  ## the longer tests
 test-real: $(TESTING)  ## tests on recorded answers of the source (REAL=DIR)
 	REAL="$(REAL)" $(PYTEST) -m real
 
-bench: $(INSTALLED)  ## how fast the engine asks when nothing holds it back (half a minute)
-	PYTHONPATH=workflow/scripts:. $(BIN)/python benchmarks/engine.py
+test-external: $(TESTING)  ## the same digests from an installed PostgreSQL 15 or newer as from the embedded one
+	$(PYTEST) -m external
+
+test-cluster: $(TESTING)  ## a run on a real Slurm (as root; Debian: apt-get install slurm-wlm munge postgresql)
+	$(PYTEST) -m cluster tests/cluster
+
+test-browser: $(TESTING)  ## the page in a real headless Chromium (Debian: apt-get install chromium; CHROMIUM=PROGRAM)
+	$(PYTEST) -m browser tests/browser
+
+bench: $(TESTING)  ## how fast a whole history, an increment and each stage are, beside their targets (at most 15 minutes)
+	PYTHONPATH=workflow/scripts:. $(BIN)/python -m benchmarks.bench
+
+bench-full: $(TESTING)  ## the hourly histories and 216 months too; writes benchmarks/RESULTS.md
+	PYTHONPATH=workflow/scripts:. $(BIN)/python -m benchmarks.bench --full
+	PYTHONPATH=workflow/scripts:. $(BIN)/python -m benchmarks.report
 
 lint: $(TESTING)  ## ruff, snakefmt, snakemake --lint, types
 	$(BIN)/ruff check .

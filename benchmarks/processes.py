@@ -88,7 +88,7 @@ class Watch(threading.Thread):
                 words = _text(Path(f"/proc/{pid}/cmdline")).split("\0")
                 if not words[0]:  # ended, but nobody has asked how
                     continue
-                self._found[pid] = (_name(words), begin, now)
+                self._found[pid] = (_name(words, _text(Path(f"/proc/{pid}/comm")).strip()), begin, now)
                 peak = re.search(r"^VmHWM:\s+(\d+) kB", _text(Path(f"/proc/{pid}/status")), re.MULTILINE)
                 if peak:
                     self._peaks[pid] = int(peak[1]) * 1024 / 1e6
@@ -109,8 +109,12 @@ def _descends(pid: int, roots: set[int], parents: Mapping[int, tuple[int, float]
     return False
 
 
-def _name(words: Sequence[str]) -> str:
-    """What a process is, by its command line."""
+def _name(words: Sequence[str], title: str) -> str:
+    """What a process is, by its command line; a job forked from the warm process has its stage as its title."""
+    if any("outages.warm" in word for word in words):
+        return "warm" if title.startswith("python") else title
+    if any("warm_client" in word or word == "-IS" for word in words):
+        return "client"
     program = Path(words[0]).name if words else ""
     if program in ("bash", "sh"):
         return "shell"

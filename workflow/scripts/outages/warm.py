@@ -162,5 +162,6 @@ def _work(order: dict[str, Any], descriptors: list[int]) -> None:
     os.chdir(order["folder"])
     os.environ.clear()
     os.environ.update(order["environment"])
+    Path("/proc/self/comm").write_text(Path(order["script"]).stem.rpartition(".")[2])  # what ps and top show
     sys.argv = [order["script"]]
     runpy.run_path(order["script"], run_name="__main__")
