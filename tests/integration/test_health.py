@@ -84,7 +84,7 @@ def test_all_is_well_after_a_run(built: Work) -> None:
     rate = found.told["checks"]["success_rate"]
     assert rate["value"] == 1
     assert rate["facts"]["stages"]["scrape"] == {"done": 1, "ended": 1, "rate": 1}
-    assert rate["facts"]["ended"] == 8  # one job a stage
+    assert rate["facts"]["ended"] == 10  # one job a stage
     assert found.told["checks"]["newest_hour"]["facts"] == {"hour": "2025-04-30T16:00:00.000Z"}
     rows = json.loads((built.folder / "recorded/2025-04-30T12.json").read_text())
     assert found.told["checks"]["last_hour_rows"]["value"] == len(rows)
@@ -192,7 +192,7 @@ def test_too_many_jobs_failed(work: Work) -> None:
     found = health(work)
     assert (found.code, found.stale()) == (1, ["success_rate"])
     assert found.told["checks"]["success_rate"]["value"] == 0.3333
-    assert "8 of 10 jobs in 7 days; least load, 1 of 3" in found.output
+    assert "10 of 12 jobs in 7 days; least load, 1 of 3" in found.output
 
 
 def test_a_configuration_that_is_none(work: Work) -> None:

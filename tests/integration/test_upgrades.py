@@ -6,8 +6,11 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import psycopg
 import pytest
+from outages import loading
+from outages.files import sha256
 from outages.loading import load_month, replace_events
 from outages.postgres import database
 from outages.warehouse import MIGRATIONS, TABLES, migrate, read_migrations, sync_dimensions, table_digests
@@ -16,6 +19,15 @@ from .conftest import RESOURCES
 from .small_files import write_golden, write_month
 
 VERSIONS = [migration.version for migration in read_migrations(MIGRATIONS)]
+
+
+def put_events(conn: psycopg.Connection, golden: Path) -> None:
+    """The events as a loader of before `cargas_eventos_mes` put them."""
+    day = pl.col("fecha_dt").dt.strftime("%Y%m%d").cast(pl.Int32)
+    events = loading._with_keys(conn, pl.read_parquet(golden), golden).with_columns(id_tiempo=day)
+    with conn.transaction():
+        loading._copy(conn, "fact_interrupciones", loading.EVENT_COLUMNS, events)
+        conn.execute("INSERT INTO cargas_eventos VALUES (true, %s, %s)", [sha256(golden), events.height])
 
 
 def fill(conn: psycopg.Connection, folder: Path) -> set[str]:
@@ -31,7 +43,11 @@ def fill(conn: psycopg.Connection, folder: Path) -> set[str]:
             load_month(conn, month, *write_month(folder, month))
     if there("fact_interrupciones"):
         starts = [datetime(2025, 1, day, tzinfo=UTC) for day in (3, 4)]
-        replace_events(conn, write_golden(folder / "golden.parquet", starts))
+        golden = write_golden(folder / "golden.parquet", starts)
+        if there("cargas_eventos_mes"):
+            replace_events(conn, golden)
+        else:
+            put_events(conn, golden)
     if there("dashboard_stats"):
         conn.execute("INSERT INTO dashboard_stats VALUES ('a', '[1.0]', now()) ON CONFLICT DO NOTHING")
     found = [table for table in TABLES if there(table)]

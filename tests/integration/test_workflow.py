@@ -84,7 +84,7 @@ def test_touched_files_of_the_checkout_re_run_nothing(built: Work, place: Path) 
 def test_an_edited_script_re_runs_its_stage_and_what_follows(built: Work, place: Path) -> None:
     work = built.copy(place / "edited")
     work.code = checkout(place / "edited-code")
-    for script, stages in (("dedupe.py", 2), ("outages/figures.py", 0), ("outages/loading.py", 1)):
+    for script, stages in (("dedupe.py", 2), ("outages/figures/base.py", 0), ("outages/loading.py", 1)):
         path = work.code / "workflow" / "scripts" / script
         text = path.read_text()
         path.write_text(text + "# edited\n")

@@ -13,6 +13,7 @@ rule publish:
         page="results/dashboard/index.html",
         receipts=expand("results/silver/{month}.json", month=MONTHS),
         golden="results/gold/golden_interrupciones.parquet",
+        moved="results/window.json",
     output:
         done="results/gold/all.done",
     log:
@@ -23,6 +24,7 @@ rule publish:
         repairs=PLAN.repairs,
         allow_synthetic=config["allow_synthetic"],
         limits=config["publishing"],
+        archive="results/cold",
         cluster=RUN.cluster,
         code=code_of("publish", "workflow/migrations"),
     message:

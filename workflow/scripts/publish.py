@@ -33,6 +33,8 @@ def publish(
     database_url: Secret | None,
     receipts: list[Path] | None = None,
     golden: Path | None = None,
+    moved: Path | None = None,
+    archive: str = "",
     limits: dict[str, float | None] | None = None,
 ) -> None:
     """Publish what has changed, compare what is public with the files, and write the receipt `done`.
@@ -50,7 +52,9 @@ def publish(
     ours = {name: _read(path) for name, path in files.items()}
     synthetic = _is_synthetic(ours[META], meta)
     refuse_synthetic(synthetic, url, allow_synthetic)
-    with _target(url, key, database_url, Path(cluster), receipts or [], golden) as target:
+    with _target(url, key, database_url, Path(cluster)) as target:
+        if isinstance(target, WarehouseTarget) and golden and moved and receipts:
+            _heal(target, receipts, golden, moved, Path(archive))
         changed = _differing(ours, target.read())
         sent = sorted({*changed, META}) if changed else []
         if sent:
@@ -99,10 +103,8 @@ def _target(
     key: Secret | None,
     database_url: Secret | None,
     cluster: Path,
-    receipts: list[Path],
-    golden: Path | None,
 ) -> Iterator[Target]:
-    """Where the payloads go; a warehouse that vanished or is behind is first loaded again from silver and gold."""
+    """Where the payloads go."""
     if url and key:
         supabase = SupabaseTarget(url, key)
         try:
@@ -110,16 +112,34 @@ def _target(
         finally:
             supabase.close()
         return
-    from outages.loading import heal, heal_events
     from outages.warehouse import opened
 
     with opened(database_url.reveal() if database_url else None, cluster) as conn:
-        if golden and receipts:
-            healed = heal(conn, [read_json(path) for path in receipts], receipts[0].parent)
-            if heal_events(conn, golden) or healed:
-                log().warning("warehouse_healed", code="WAREHOUSE_STALE", months=healed)
-                say("  the database was not complete: loaded again from silver and gold")
         yield WarehouseTarget(conn)
+
+
+def _heal(target: WarehouseTarget, receipts: list[Path], golden: Path, moved: Path, archive: Path) -> None:
+    """Load a warehouse that vanished or is behind again from silver and gold; its hot table too."""
+    from outages import cold
+    from outages.loading import heal, heal_events
+    from outages.moving import move
+    from outages.warehouse import HOT, transaction
+
+    conn, folder = target.connection, receipts[0].parent
+    told = [read_json(path) for path in receipts]
+    healed, window = heal(conn, told, folder), read_json(moved)
+    stale = heal_events(conn, golden) or bool(healed)
+    held = conn.execute("SELECT count(*) FROM interrupciones_hot").fetchone()
+    if window["target"] == target.name and held and held[0] < window["rows"]:
+        stale = True
+        months = [one["month"] for one in told]
+        silver = [folder / f"{month}.parquet" for month in months]
+        states = [folder / f"{month}.hours.parquet" for month in months]
+        with cold.exclusive(archive), transaction(conn, HOT):
+            move(target, golden, silver, states, archive, None)
+    if stale:
+        log().warning("warehouse_healed", code="WAREHOUSE_STALE", months=healed)
+        say("  the database was not complete: loaded again from silver and gold")
 
 
 def _differing(ours: dict[str, Any], public: dict[str, Any]) -> list[str]:

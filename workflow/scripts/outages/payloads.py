@@ -42,7 +42,7 @@ def validate(payload_id: str, value: Any, schemas_dir: Path) -> None:
     first error; also when there is no schema of that name, or it is no valid schema.
     """
     strict, quick = _validators(payload_id, schemas_dir)
-    # Most payloads are valid, which the quick validator tells fifty times sooner; what it refuses, the strict one names.
+    # Most payloads are valid, which the quick validator tells fifty times sooner. What it refuses the strict one names.
     if quick.is_valid(value) and not _inexact(value, strict.schema):
         return
     error = next(strict.iter_errors(value), None)

@@ -109,18 +109,18 @@ class WarehouseTarget:
     name = "warehouse"
 
     def __init__(self, conn: Connection) -> None:
-        self._conn = conn
+        self.connection = conn
 
     @property
     def host(self) -> str:
         """Host of the server, "local" when it is reached through a socket."""
-        host = self._conn.info.host
+        host = self.connection.info.host
         return "local" if not host or host.startswith("/") else host
 
     def read(self) -> dict[str, Any]:
         """What is in the table now: data by id."""
         with _database_errors():
-            return dict(self._conn.execute(f"SELECT id, data FROM {TABLE} ORDER BY id".encode()).fetchall())
+            return dict(self.connection.execute(f"SELECT id, data FROM {TABLE} ORDER BY id".encode()).fetchall())
 
     def write(self, payloads: Mapping[str, Any]) -> None:
         """Insert or replace payloads in one statement."""
@@ -131,7 +131,7 @@ class WarehouseTarget:
         """
         texts = [json.dumps(data, ensure_ascii=False, allow_nan=False) for data in payloads.values()]
         with _database_errors():
-            self._conn.execute(statement.encode(), [list(payloads), texts])
+            self.connection.execute(statement.encode(), [list(payloads), texts])
 
     def rpc(self, name: str, arguments: Mapping[str, Any]) -> Any:
         """Call a function of the schema, in the transaction that the connection is in."""
@@ -140,7 +140,7 @@ class WarehouseTarget:
         named = ", ".join(f"{argument} => %s" for argument in arguments)
         values = [Jsonb(value) if isinstance(value, dict | list) else value for value in arguments.values()]
         with _database_errors():
-            found = self._conn.execute(f"SELECT {name}({named})".encode(), values).fetchone()
+            found = self.connection.execute(f"SELECT {name}({named})".encode(), values).fetchone()
         assert found is not None
         return found[0]
 
