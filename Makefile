@@ -21,7 +21,7 @@ $(error $(CURDIR) holds a blank, which Snakemake cannot run in: move the project
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo gold live report health release psql supabase-sql backup restore test test-slow test-real test-external test-cluster test-browser bench bench-full lint format cite lock clean-demo
+.PHONY: help demo gold live report health release psql supabase-sql backup restore test test-slow test-real test-external test-cluster test-browser bench bench-full lint format cite docs lock clean-demo
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -83,8 +83,10 @@ test-real: $(TESTING)  ## tests on recorded answers of the source (REAL=DIR)
 test-external: $(TESTING)  ## the same digests from an installed PostgreSQL 15 or newer as from the embedded one
 	$(PYTEST) -m external
 
-test-cluster: $(TESTING)  ## a run on a real Slurm (as root; Debian: apt-get install slurm-wlm munge postgresql)
-	$(PYTEST) -m cluster tests/cluster
+test-cluster: requirements-cluster.lock  ## real Slurm, local S3 (as root; Debian: apt-get install slurm-wlm munge postgresql)
+	$(PYTHON) -m venv .tools/cluster
+	.tools/cluster/bin/python -m pip install --quiet -r requirements-cluster.lock
+	.tools/cluster/bin/python -m pytest -m cluster tests/cluster
 
 test-browser: $(TESTING)  ## the page in a real headless Chromium (Debian: apt-get install chromium; CHROMIUM=PROGRAM)
 	$(PYTEST) -m browser tests/browser
@@ -113,13 +115,23 @@ cite: requirements-cite.lock  ## check CITATION.cff with cffconvert, in an envir
 	.tools/cite/bin/python -m pip install --quiet -r requirements-cite.lock
 	.tools/cite/bin/cffconvert --validate
 
+docs: requirements-docs.lock  ## the documentation as a site, site/index.html, with every link checked
+	$(PYTHON) -m venv .tools/docs
+	.tools/docs/bin/python -m pip install --quiet -r requirements-docs.lock
+	.tools/docs/bin/python docs/pages.py
+	NO_MKDOCS_2_WARNING=1 .tools/docs/bin/mkdocs build --strict
+
 lock: $(TESTING)  ## pin what requirements*.in ask for, and keep environment.yml equal
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate \
 	  --custom-compile-command "make lock" -o requirements.lock requirements.in
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate \
 	  --custom-compile-command "make lock" -o requirements-dev.lock requirements-dev.in
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" -o requirements-cluster.lock requirements-cluster.in
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate \
 	  --custom-compile-command "make lock" -o requirements-cite.lock requirements-cite.in
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" -o requirements-docs.lock requirements-docs.in
 	$(BIN)/python tests/environment.py
 
 clean-demo:  ## forget the demo

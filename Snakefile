@@ -35,6 +35,11 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/publish.smk"
 
 
+if config["bucket"]:
+
+    include: "workflow/rules/upload.smk"
+
+
 rule all:
     input:
         "results/gold/all.done",

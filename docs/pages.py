@@ -134,7 +134,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
 
 
 def relinked(markdown: str, page: str, pages: set[str]) -> str:
-    """A page's text with its links led to `pages`; ValueError for one that leads to nothing in the repository."""
+    """A page's text with its links led to `pages`; one that leads nowhere is left."""
     origin = {site: path for path, site in OUTSIDE.items()}.get(page, f"docs/{page}")
 
     def lead(found: re.Match[str]) -> str:
@@ -143,7 +143,7 @@ def relinked(markdown: str, page: str, pages: set[str]) -> str:
             return found[0]
         path = os.path.normpath(PurePosixPath(origin).parent / target)
         if not (ROOT / path).exists():
-            raise ValueError(f"{origin}: {target} leads nowhere")
+            return found[0]  # mkdocs says that it leads nowhere
         inside = OUTSIDE.get(path, path.removeprefix("docs/") if path.startswith("docs/") else "")
         if inside in pages:
             return f"[{text}]({os.path.relpath(inside, PurePosixPath(page).parent)}{anchor})"

@@ -29,8 +29,8 @@ from tests.unit.months import Months
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "workflow" / "scripts"
 DICTIONARY = (ROOT / "docs" / "data-dictionary.md").read_text()
-OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
-SETTINGS = (ROOT / "config" / "README.md").read_text()
+ERRORS = (ROOT / "docs" / "error-codes.md").read_text()
+SETTINGS = (ROOT / "docs" / "configuration.md").read_text()
 #: How the dictionary writes the types of Polars.
 TYPES = {
     pl.String: "text", pl.Date: "date", pl.Boolean: "bool", pl.Int8: "int8", pl.Int32: "int32", pl.Int64: "int64",
@@ -117,7 +117,7 @@ def settings(schema: dict[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def test_every_error_code_is_explained_and_no_other() -> None:
-    explained = re.findall(r"^\| `([A-Z][A-Z_]+)` \|", OPERATIONS, re.MULTILINE)
+    explained = re.findall(r"^\| `([A-Z][A-Z_]+)` \|", ERRORS, re.MULTILINE)
     assert len(explained) == len(set(explained)), "a code is explained twice"
     assert set(explained) == codes()
 

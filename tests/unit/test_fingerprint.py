@@ -7,7 +7,7 @@ import pytest
 from outages.fingerprint import PACKAGE, REPOSITORY, code_of, digest_of, imports, sources
 
 SCRIPTS = sorted((REPOSITORY / "workflow" / "scripts").glob("*.py"))
-STAGES = [path.stem for path in SCRIPTS if path.stem not in ("psql", "backup", "health")]
+STAGES = [path.stem for path in SCRIPTS if path.stem not in ("psql", "backup", "health", "release")]
 
 
 def by_syntax_tree(module: Path) -> set[Path]:

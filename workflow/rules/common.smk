@@ -12,10 +12,24 @@ from workflow.scripts.outages.settings import LAST
 
 PLAN = make_plan(config)
 MONTHS = PLAN.months
-RUN = Run("results/postgres", ".snakemake/run.lock")
+RUN = Run("results/postgres", ".snakemake/run.lock", remote=workflow.remote_exec)
 
 # One scrape at a time for everyone, even when --resources on the command line replaces the profile's.
 workflow.global_resources.setdefault("sec_api", 1)
+
+
+# What stays here when an executor sends jobs to other machines: what asks the source or keeps the store, what hands
+# results to somebody (keys need not leave this machine, nodes need no internet), and what is done in a second.
+localrules:
+    all,
+    scrape,
+    ask,
+    customers,
+    window,
+    vega,
+    plot,
+    figures,
+    publish,
 
 
 wildcard_constraints:

@@ -102,9 +102,7 @@ def aggregate(
     about = describe(told, settings, unknown, aggregates.totals(events), written, breaks)
     about |= {"customers": sum_of_regions(base.iter_rows(named=True)), "notes": notes(works)}
     write_payload("_meta", [about], meta, SCHEMAS)
-    tell(
-        f"{len(written) + 1} payloads, {sum(map(len, computed.values())):,} items; breaks: {len(broken):,}"
-    )
+    tell(f"{len(written) + 1} payloads, {sum(map(len, computed.values())):,} items; breaks: {len(broken):,}")
     log().info("payloads", **{name: len(items) for name, items in computed.items()})
 
 

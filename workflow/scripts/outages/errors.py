@@ -1,6 +1,6 @@
 """Errors that a person can act on: each has a code, a sentence and the facts behind it.
 
-The table of codes, with causes and remedies, is docs/operations.md.
+The table of codes, with causes and remedies, is docs/error-codes.md.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 class OutagesError(Exception):
     """An error of this workflow with a stable code.
 
-    ``code`` is one of docs/operations.md, ``message`` a whole sentence, ``facts`` what a log line should
+    ``code`` is one of docs/error-codes.md, ``message`` a whole sentence, ``facts`` what a log line should
     carry beside it (file, hour, row, field, ...). ``str()`` gives "CODE: message".
     """
 

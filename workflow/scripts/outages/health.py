@@ -140,7 +140,7 @@ def warehouse(
             behind = stale_months(conn, receipts)
             held = conn.execute("SELECT golden_sha256 FROM cargas_eventos").fetchone()
     except OutagesError as error:
-        return Check(name, STALE, "unreachable", error.message, limit, "See docs/operations.md.", {"code": error.code})
+        return Check(name, STALE, "unreachable", error.message, limit, "See docs/error-codes.md.", {"code": error.code})
     except psycopg.errors.UndefinedTable:
         return Check(name, STALE, "empty", "it has no tables of this workflow", limit, rebuild)
     except psycopg.Error as error:

@@ -30,7 +30,12 @@ class Run:
     the database starts it, the last claim that is given back stops it.
     """
 
-    def __init__(self, cluster: str, lock: str) -> None:
+    def __init__(self, cluster: str, lock: str, remote: bool = False) -> None:
+        """Hold nothing yet. `remote`: this process was sent to a node by an executor, and works for another's run."""
+        if remote:
+            from .postgres import REMOTE
+
+            os.environ[REMOTE] = "1"  # its jobs inherit it
         self.cluster = cluster
         self._lock = Path(lock)
         self._held = ExitStack()

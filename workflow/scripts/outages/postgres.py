@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 CONNECT_SECONDS = 30
+#: Name of the variable that tells a job that it runs on a node, for a run on another machine.
+REMOTE = "OUTAGES_REMOTE"
 
 
 class Embedded:
@@ -107,6 +109,12 @@ def database(url: str | None, directory: Path) -> Iterator[Connection]:
 
     with ExitStack() as stack:
         embedded = not url
+        if embedded and os.environ.get(REMOTE):
+            message = (
+                f"The embedded PostgreSQL in {directory} serves one machine, and this job was sent to another: "
+                "set DATABASE_URL to a PostgreSQL that every node reaches."
+            )
+            raise OutagesError("PG_REMOTE", message, folder=str(directory))
         if not url:
             url = stack.enter_context(Embedded(directory).running()).url
         try:
