@@ -133,7 +133,7 @@ def program() -> Path | None:
 
 def setup() -> bytes:
     """What is pasted into Supabase's SQL editor."""
-    return subprocess.run(["make", "supabase-sql"], cwd=TESTS.parent, capture_output=True, check=True).stdout
+    return subprocess.run(["make", "--no-print-directory", "supabase-sql"], cwd=TESTS.parent, capture_output=True, check=True).stdout
 
 
 @contextmanager

@@ -110,7 +110,13 @@ def test_the_commands_on_embedded_databases(reachable: Path, new_embedded: New, 
 
     def make(*words: str, text: str = "") -> subprocess.CompletedProcess[str]:
         kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "MAKEFLAGS")}
-        command = ["make", "--old-file=.venv/.ready", f"BIN={Path(sys.executable).parent}", *words]
+        command = [
+            "make",
+            "--no-print-directory",
+            "--old-file=.venv/.ready",
+            f"BIN={Path(sys.executable).parent}",
+            *words,
+        ]
         return subprocess.run(command, cwd=REPOSITORY, env=kept, input=text, capture_output=True, text=True)
 
     done = make("psql", f"DIR={one}", text="SELECT count(*) AS events FROM interrupciones;\n")
