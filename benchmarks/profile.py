@@ -78,6 +78,8 @@ def main(directory: Path, month: str | None = None) -> None:
             load_month(conn, month, *files)
             with profiled("load"):
                 load_month(conn, month, *files)
+        schemas = sorted((REPOSITORY / "workflow/schemas/payloads").glob("[a-z]*.schema.json"))
+        ids = [path.name.removesuffix(".schema.json") for path in schemas]
         known = {
             "silver": [results / f"silver/{one}.parquet" for one in months],
             "sums": [results / f"silver/{one}.regions.parquet" for one in months],
@@ -86,7 +88,7 @@ def main(directory: Path, month: str | None = None) -> None:
             "loaded": [results / f"load/{one}.json" for one in months],
             "customers": results / "customers.parquet", "golden": out / "golden.parquet", "meta": out / "_meta.json",
             "settings": {name: config[name] for name in KEPT} | {"ghost_days": config["quality"]["ghost_days"]},
-            "payloads": [out / path.name for path in (results / "gold").glob("*.json") if path.name != "_meta.json"],
+            "payloads": [out / f"{name}.json" for name in ids],
             "runtime": results / "vega.js", "page": out / "index.html", "cluster": str(out / "postgres"),
             "database_url": None, **config["events"],
         }  # fmt: skip
