@@ -3,7 +3,7 @@
 python examples/polars_storm.py [RESULTS] [RANK] [FILE]
 
 RESULTS: results folder of a finished run, by default demo/results. RANK: 1, the largest at its peak, to 10. FILE: where
-the hourly table goes, by default storm.csv. The cells (# %%) run one by one in editors that know them.
+the hourly table goes, by default storm.csv beside RESULTS. The cells (# %%) run one by one in editors that know them.
 """
 
 # %%
@@ -15,7 +15,8 @@ from pathlib import Path
 import polars as pl
 
 WORDS = [word for word in sys.argv[1:] if not word.startswith("-")]  # an editor passes words of its own
-RESULTS, RANK, FILE = (*WORDS, *("demo/results", "1", "storm.csv")[len(WORDS) :])
+RESULTS, RANK = (*WORDS[:2], *("demo/results", "1")[len(WORDS) :])
+FILE = WORDS[2] if len(WORDS) > 2 else Path(RESULTS).parent / "storm.csv"
 GOLD, SILVER = Path(RESULTS) / "gold", Path(RESULTS) / "silver"
 
 # %% Storms are episodes that join communes of one region (docs/methodology.md). The ten largest have a curve.

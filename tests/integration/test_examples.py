@@ -130,6 +130,12 @@ def test_the_storm_in_polars_is_that_of_the_payloads(results: Path, tmp_path: Pa
     assert 0 in known.row(0)
 
 
+def test_the_hours_of_a_storm_go_beside_the_results_unless_a_file_is_named(results: Path) -> None:
+    table = results.parent / "storm.csv"
+    assert f"Written: {table}" in example("polars_storm.py", results)
+    assert table.is_file()
+
+
 def test_a_storm_that_is_not_there(results: Path) -> None:
     command = [sys.executable, REPOSITORY / "examples/polars_storm.py", results, "1000"]
     done = subprocess.run(command, capture_output=True, text=True)
