@@ -96,6 +96,12 @@ def empty_url(embedded: Embedded) -> Iterator[str]:
 
 
 @pytest.fixture
+def second_empty_url(embedded: Embedded) -> Iterator[str]:
+    """URL of another one, to restore into."""
+    yield from _fresh(embedded.url, "template0")
+
+
+@pytest.fixture
 def warehouse_url(embedded: Embedded, template: str) -> Iterator[str]:
     """URL of a database with schema and dimensions and no facts, dropped after the test."""
     yield from _fresh(embedded.url, template)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -23,6 +24,7 @@ from outages.loading import load_month, replace_events
 from outages.postgres import Embedded, database
 from outages.targets import Secret
 from outages.warehouse import EVENTS, TABLES, migrate, read_migrations, sync_dimensions, table_digests, transaction
+from psycopg.sql import Identifier
 
 from .small_files import write_golden, write_month
 
@@ -101,6 +103,36 @@ def test_what_is_restored_is_what_was_backed_up(source: Secret, file: Path, empt
     with database(source.reveal(), Path()) as one, database(empty_url, Path()) as other:
         assert one.execute(catalogue).fetchall() == other.execute(catalogue).fetchall()
         assert migrate(other) == []
+
+
+@pytest.mark.parametrize("schema", ["warehouse", 'My "own" schema.*'])
+@pytest.mark.parametrize("there", [False, True])
+def test_a_schema_of_its_own_comes_back(
+    there: bool, schema: str, empty_url: str, second_empty_url: str, tmp_path: Path
+) -> None:
+    quoted = Identifier(schema).as_string()
+    path = quote(f"-csearch_path={quoted}".replace(" ", "\\ "))
+    one, other = (f"{url}&options={path}" for url in (empty_url, second_empty_url))
+    with database(empty_url, Path()) as conn:
+        conn.execute(f"CREATE SCHEMA {quoted}".encode())
+    before = fill(one, tmp_path / "silver")
+    told = backup(tmp_path, tmp_path / "w.dump", Secret(one))
+    assert told["schema"] == schema
+    with database(second_empty_url, Path()) as conn:
+        if there:
+            conn.execute(f"CREATE SCHEMA {quoted}".encode())
+        restore(tmp_path, tmp_path / "w.dump", Secret(other))
+        assert digests(other) == before
+        assert held(second_empty_url) == 0  # nothing in public
+    with database(other, Path()) as conn:
+        assert migrate(conn) == []
+
+
+@pytest.mark.parametrize("schema", [None, ["public"]])
+def test_a_backup_that_tells_no_schema_is_refused(schema: Any, file: Path, empty_url: str, tmp_path: Path) -> None:
+    beside = file.with_name("w.dump.json")
+    beside.write_text(json.dumps(json.loads(beside.read_text()) | {"schema": schema}))
+    refused("BACKUP_FILE", restore, tmp_path, file, Secret(empty_url))
 
 
 def test_the_commands_on_embedded_databases(reachable: Path, new_embedded: New, tmp_path: Path) -> None:
@@ -286,7 +318,8 @@ def test_no_password_on_a_command_line_or_in_an_error(
     )
     assert "psql -c" in done.stdout and PASSWORD not in done.stdout + done.stderr
     nowhere = Secret(f"postgresql://someone:{PASSWORD}@127.0.0.1:1/x")
-    for url in (nowhere, Secret(f"postgresql://someone:{PASSWORD}@h/x?nonsense={PASSWORD}")):
+    malformed = (f"{PASSWORD}@h/x?nonsense={PASSWORD}", f"{PASSWORD}%@h/x", f"a@{PASSWORD}@127.0.0.1/x")
+    for url in (nowhere, *(Secret(f"postgresql://someone:{rest}") for rest in malformed)):
         error = refused("DATABASE_UNREACHABLE", backup, tmp_path, tmp_path / "other.dump", url)
         assert PASSWORD not in f"{error} {error.facts}"
 

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import pytest
 from outages import pgcluster
 from outages.errors import OutagesError
 from outages.pgprograms import identity
-from outages.postgres import Embedded, database
+from outages.postgres import Embedded, database, program_environment
 
 SCRIPTS = Path(pgcluster.__file__).parents[1]
 New = Callable[[Path], Embedded]
@@ -221,6 +222,50 @@ def test_any_other_database_by_url(embedded: Embedded, tmp_path: Path) -> None:
         pass
     assert refused.value.code == "DATABASE_UNREACHABLE"
     assert "hidden" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://postgres:s3cr%Word99@127.0.0.1/db",
+        "postgresql://postgres:s3cr@Word99@127.0.0.1/db",
+        "postgresql://postgres:s3cr Word99@127.0.0.1/db",
+        "postgresql://postgres:s3cr/Word99@127.0.0.1/db",
+        "postgresql://postgres:12/Word99@127.0.0.1/db",
+        "postgresql://postgres:s3cr@12/Word99@127.0.0.1/db",
+        "postgresql://me@corp:s3cr-Word99@127.0.0.1/db",
+        "host=127.0.0.1 password=s3cr Word99",
+        "host=127.0.0.1 password=s3cr Word99=x",
+    ],
+)
+def test_a_url_that_cannot_be_read_tells_none_of_its_password(url: str, tmp_path: Path) -> None:
+    for attempt in (lambda: database(url, tmp_path).__enter__(), lambda: program_environment(url)):
+        with pytest.raises(OutagesError) as refused:
+            attempt()
+        assert refused.value.code == "DATABASE_UNREACHABLE"
+        assert "percent-encode" in refused.value.message
+        told = "".join(traceback.format_exception(refused.value)).split("OutagesError")[-1]
+        assert "s3cr" not in told and "Word99" not in told
+
+
+def test_names_that_hold_an_at_sign_are_no_passwords(embedded: Embedded) -> None:
+    assert program_environment("postgresql://me:p%40ss@h/a%40b") == {
+        "PGUSER": "me", "PGPASSWORD": "p@ss", "PGHOST": "h", "PGDATABASE": "a@b"
+    }  # fmt: skip
+    assert program_environment("host=/run/a@b dbname=a@b port=1,2") == {
+        "PGHOST": "/run/a@b", "PGDATABASE": "a@b", "PGPORT": "1,2"
+    }  # fmt: skip
+    with pytest.raises(OutagesError, match="a@b"), database(f"{embedded.url}&dbname=a%40b", Path()):
+        pass
+
+
+def test_a_password_that_the_server_or_libpq_repeats_is_hidden(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutagesError) as refused,
+        database("postgresql://someone:Word99@127.0.0.1:1/db?sslmode=Word99", tmp_path),
+    ):
+        pass
+    assert "sslmode" in refused.value.message and "Word99" not in refused.value.message
 
 
 def test_what_a_job_pays_for_the_import() -> None:

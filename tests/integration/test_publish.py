@@ -178,6 +178,35 @@ def test_a_crash_within_the_client_tells_no_key(
     assert named["SUPABASE_KEY"][:40] not in told
 
 
+@pytest.mark.parametrize("before", [150, 230, 290])
+def test_a_key_that_the_server_repeats_is_hidden_before_the_answer_is_cut(
+    before: int, stage: Stage, supabase: Supabase, named: dict[str, str]
+) -> None:
+    said = {"code": f"key {named['SUPABASE_KEY']}", "message": f"{'x' * before} {named['SUPABASE_KEY']} is no good"}
+    supabase.faults.append(Fault(400, json.dumps(said)))
+    told = stage.fails("PUBLISH_FAILED", **named)
+    assert named["SUPABASE_KEY"][:8] not in told
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://[abc",
+        "https://x.supabase.co:port",
+        "https://x.supabase.co:99999",
+        "https://x y.supabase.co",
+        "https://x\ty.supabase.co",
+        "https://x%20y.supabase.co",
+        "https://xn--a.supabase.co",
+        "https://x.supabase.co@elsewhere.invalid",
+    ],
+)
+def test_what_is_no_address_has_its_code(address: str, stage: Stage) -> None:
+    told = stage.fails("PUBLISH_URL", SUPABASE_URL=address, SUPABASE_KEY="key")
+    assert "not the address of a project" in told
+    assert "ValueError" not in told and "InvalidURL" not in told
+
+
 def test_snakemake_runs_it_and_stores_no_key(stage: Stage, supabase: Supabase, named: dict[str, str]) -> None:
     told = stage.by_snakemake(**named)
     assert stage.done.exists(), told

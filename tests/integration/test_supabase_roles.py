@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,13 +13,16 @@ from typing import Any, NamedTuple
 import httpx
 import psycopg
 import pytest
+from backup import backup, restore
 from outages.errors import OutagesError
 from outages.loading import load_month, replace_events
 from outages.postgres import Embedded
+from outages.targets import Secret
 from outages.warehouse import PUBLIC, TABLES, migrate, sync_dimensions, table_digests
 
+from . import postgrest_server
 from .conftest import REPOSITORY, RESOURCES
-from .postgrest_server import REASON, ROLES, Supabase, postgrest, program, setup
+from .postgrest_server import ROLES, Supabase, needed, postgrest, setup
 from .small_files import write_golden, write_month
 
 READERS = ("anon", "authenticated")
@@ -102,8 +107,7 @@ ELSEWHERE = (
 @pytest.fixture(scope="module")
 def shared(place: Path) -> Iterator[tuple[Supabase, psycopg.Connection]]:
     """A project whose default privileges are Supabase's, with a warehouse in the same schema, and its owner."""
-    if program() is None:
-        pytest.skip(REASON)
+    needed()
     with Embedded(place / "postgres").running() as server, psycopg.connect(server.url, autocommit=True) as owner:
         owner.execute(ROLES.encode())
         migrate(owner)
@@ -261,3 +265,68 @@ def test_a_warehouse_beside_a_project_takes_a_schema_of_its_own(shared: tuple[Su
         assert "dashboard_stats" in table_digests(beside)
         asked = "SELECT has_table_privilege('anon', 'warehouse.observaciones', 'SELECT')"
         assert beside.execute(asked).fetchone() == (False,)
+
+
+RIGHTS = """
+    SELECT c.relname, a.grantee::regrole::text, a.privilege_type
+    FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS a
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.grantee <> c.relowner
+    UNION ALL
+    SELECT p.proname, CASE a.grantee WHEN 0 THEN 'public' ELSE a.grantee::regrole::text END, a.privilege_type
+    FROM pg_proc AS p CROSS JOIN aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a
+    WHERE p.pronamespace = 'public'::regnamespace AND a.grantee <> p.proowner
+"""
+
+
+@pytest.mark.parametrize("of_a_project", [False, True], ids=["plain", "default privileges of Supabase"])
+def test_what_is_restored_is_as_closed_as_what_was_backed_up(
+    of_a_project: bool, shared: tuple[Supabase, psycopg.Connection], tmp_path: Path
+) -> None:
+    owner = shared[1]
+    name = f"restored_{of_a_project}".lower()
+    owner.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy".encode())
+    url = f"postgresql://{owner.info.user}@/{name}?host={owner.info.host}"
+    backup(tmp_path, tmp_path / "w.dump", Secret(f"postgresql://{owner.info.user}@/outages?host={owner.info.host}"))
+    with psycopg.connect(url, autocommit=True) as conn:
+        if of_a_project:
+            conn.execute(ROLES.encode())
+        restore(tmp_path, tmp_path / "w.dump", Secret(url))
+        restored = set(conn.execute(RIGHTS).fetchall())
+        assert migrate(conn) == []
+        rights = set(conn.execute(RIGHTS).fetchall())
+        assert restored == rights  # closed from the start, not from the next run
+        readers = {right for right in rights if right[1] != "service_role"}
+        may_read = {(table, role, "SELECT") for table in PUBLIC for role in READERS}
+        assert readers == (may_read if of_a_project else set())
+        may_call = {(name, "service_role", "EXECUTE") for name, _, _ in functions(conn)}
+        assert len(may_call) == 5 and may_call <= rights
+        # And each time that somebody opens it: what a careless hand has given is taken back, of nobody else.
+        conn.execute("GRANT ALL ON dashboard_stats, interrupciones_hot TO anon, authenticated, service_role")
+        conn.execute("GRANT ALL ON FUNCTION hot_poner, hot_medidas TO public, anon, service_role")
+        assert migrate(conn) == []
+        opened = set(conn.execute(RIGHTS).fetchall())
+        assert {right for right in opened if right[1] != "service_role"} == may_read
+        assert opened >= rights | {(table, "service_role", "TRUNCATE") for table in PUBLIC}
+        conn.execute(setup())  # what the documentation says to do after a restore
+        assert {right for right in conn.execute(RIGHTS) if right[1] != "service_role"} == may_read
+
+
+def test_opening_again_looks_once_and_changes_nothing(shared: tuple[Supabase, psycopg.Connection]) -> None:
+    owner = shared[1]
+    migrate(owner)
+    versions = """
+        SELECT oid, xmin::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
+        UNION ALL SELECT oid, xmin::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+        ORDER BY 1
+    """
+    before = owner.execute(versions).fetchall()
+    migrate(owner)
+    assert owner.execute(versions).fetchall() == before
+
+
+def test_where_make_test_installs_postgrest_its_tests_are_not_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgrest_server, "program", lambda: None)
+    installed = (sys.platform, platform.machine()) == ("linux", "x86_64")
+    with pytest.raises((pytest.fail.Exception, pytest.skip.Exception)) as caught:
+        needed()
+    assert isinstance(caught.value, pytest.fail.Exception if installed else pytest.skip.Exception)

@@ -18,9 +18,9 @@ from typing import IO, TYPE_CHECKING, Any
 from outages.errors import OutagesError
 from outages.files import read_json, replacing, sha256, write_json
 from outages.pgprograms import find_clients
-from outages.postgres import Embedded, database, program_environment
+from outages.postgres import Embedded, database, program_environment, without_password
 from outages.targets import Secret
-from outages.warehouse import MIGRATIONS, TABLES, nobody_writes, read_migrations, table_digests
+from outages.warehouse import MIGRATIONS, TABLES, nobody_writes, read_migrations, table_digests, withhold
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -59,20 +59,22 @@ def backup(directory: Path, file: Path, database_url: Secret | None) -> dict[str
         tables = _tables(conn)
         version = _one(conn, "SELECT max(version) FROM schema_migrations")
         schema = _one(
-            conn, "SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = 'schema_migrations'::regclass"
+            conn,
+            "SELECT nspname FROM pg_namespace WHERE oid = "
+            "(SELECT relnamespace FROM pg_class WHERE oid = 'schema_migrations'::regclass)",
         )
         digests = table_digests(conn, tables)
         snapshot = _one(conn, "SELECT pg_export_snapshot()")
         programs = find_clients(conn.info.server_version // 10000)
         with replacing(file) as part:
             dump: list[str | Path] = [
-                *(programs / "pg_dump", "--format=custom", f"--snapshot={snapshot}", f"--schema={schema}"),
+                *(programs / "pg_dump", "--format=custom", f"--snapshot={snapshot}", f"--schema={_quoted(schema)}"),
                 *("--no-owner", "--no-privileges", "--no-password", f"--file={part}"),
             ]
             with tempfile.TemporaryFile() as words:
                 done = subprocess.run(dump, env=os.environ | program_environment(url.reveal()), stderr=words)
                 if done.returncode != 0:
-                    raise OutagesError("BACKUP_FAILED", f"pg_dump failed, nothing was written: {_said(words)}")
+                    raise OutagesError("BACKUP_FAILED", f"pg_dump failed, nothing was written: {_said(words, url)}")
             told = {"sha256": sha256(part), "schema": schema, "schema_version": version, "digests": digests}
             write_json(told, _beside(file))
     return told
@@ -97,8 +99,12 @@ def restore(directory: Path, file: Path, database_url: Secret | None) -> dict[st
         ]
         load: list[str | Path] = [programs / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--no-password"]
         load += ["--single-transaction", "--file=-"]
-        _pipe(unpack, load, os.environ | program_environment(url.reveal()), conn.info.server_version)
-        conn.execute("SELECT set_config('search_path', %s, false)", [told["schema"]])
+        # pg_restore --schema leaves the schema itself out. One that is there may be the gift of somebody else.
+        there = _one(conn, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = %s)", told["schema"])
+        head = b"" if there else f"CREATE SCHEMA {_quoted(told['schema'])};\n".encode()
+        _pipe(unpack, load, head, url, conn.info.server_version)
+        conn.execute("SELECT set_config('search_path', %s, false)", [_quoted(told["schema"])])
+        withhold(conn)
         digests = table_digests(conn, told["digests"])
         differing = [name for name, digest in told["digests"].items() if digests[name] != digest]
         if differing:
@@ -124,7 +130,7 @@ def _database(
             conn, guard = (stack.enter_context(database(url.reveal(), cluster)) for _ in range(2))
             yield url, conn, guard
         except psycopg.Error as error:
-            message = f"The database does not let it be done: {url.hide(str(error)).strip()}"
+            message = f"The database does not let it be done: {without_password(str(error), url.reveal()).strip()}"
             raise OutagesError("BACKUP_FAILED", message) from None
 
 
@@ -143,6 +149,7 @@ def _read(file: Path) -> dict[str, Any]:
         whole = sha256(file) == told["sha256"]
         newer = told["schema_version"] > read_migrations(MIGRATIONS)[-1].version
         known = told["digests"].keys() <= TABLES.keys()
+        _quoted(told["schema"])
     except FileNotFoundError as error:
         message = f"{error.filename} is missing: a backup is FILE and FILE.json, as make backup wrote them."
         raise OutagesError("BACKUP_FILE", message, file=str(error.filename)) from error
@@ -158,8 +165,9 @@ def _read(file: Path) -> dict[str, Any]:
     return told
 
 
-def _pipe(unpack: list[str | Path], load: list[str | Path], environment: dict[str, str], server_version: int) -> None:
-    """pg_restore into psql, all or nothing. psql commits at the end of its input, so a cut-off one must not end."""
+def _pipe(unpack: list[str | Path], load: list[str | Path], head: bytes, url: Secret, server_version: int) -> None:
+    """pg_restore into psql after `head`, all or nothing. psql commits where its input ends: half of one does not."""
+    environment = os.environ | program_environment(url.reveal())
     with tempfile.TemporaryFile() as words:
         with (
             subprocess.Popen(unpack, stdout=subprocess.PIPE, stderr=words) as source,
@@ -170,6 +178,7 @@ def _pipe(unpack: list[str | Path], load: list[str | Path], environment: dict[st
             assert source.stdout and target.stdin
             try:
                 with suppress(BrokenPipeError):  # psql stopped at an error, which its exit code tells
+                    target.stdin.write(head)
                     _copy(source.stdout, target.stdin, server_version)
                 source.stdout.close()
                 whole = source.wait() == 0
@@ -181,7 +190,7 @@ def _pipe(unpack: list[str | Path], load: list[str | Path], environment: dict[st
             with suppress(BrokenPipeError):
                 target.stdin.close()
         if not whole or target.returncode != 0:
-            raise OutagesError("RESTORE_FAILED", f"Restoring failed, nothing was changed: {_said(words)}")
+            raise OutagesError("RESTORE_FAILED", f"Restoring failed, nothing was changed: {_said(words, url)}")
 
 
 def _copy(source: IO[bytes], target: IO[bytes], server_version: int) -> None:
@@ -196,10 +205,18 @@ def _copy(source: IO[bytes], target: IO[bytes], server_version: int) -> None:
         target.write(chunk)
 
 
-def _said(words: IO[bytes]) -> str:
-    """The last words of a program; none of them is ever told the password on its command line."""
+def _said(words: IO[bytes], url: Secret) -> str:
+    """The last words of a program, without the password, which it is told by the environment alone."""
     words.seek(0)
-    return " ".join(words.read().decode(errors="replace").split())[-800:] or "it said nothing"
+    said = without_password(words.read().decode(errors="replace"), url.reveal())
+    return " ".join(said.split())[-800:] or "it said nothing"
+
+
+def _quoted(schema: str) -> str:
+    """The name of a schema as SQL, search_path and pg_dump's patterns read it; TypeError when it is no name."""
+    from psycopg.sql import Identifier
+
+    return Identifier(schema).as_string()
 
 
 def _one(conn: "Connection", query: str, *values: object) -> Any:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from .errors import OutagesError
 from .pgcluster import NAME, PORT, Cluster
+from .targets import Secret
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -117,16 +118,57 @@ def database(url: str | None, directory: Path) -> Iterator[Connection]:
             raise OutagesError("PG_REMOTE", message, folder=str(directory))
         if not url:
             url = stack.enter_context(Embedded(directory).running()).url
+        read_url(url)
         try:
             # Poolers in front of a hosted PostgreSQL know no prepared statements.
             conn = psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS, prepare_threshold=None)
         except psycopg.Error as error:
             where = f"The embedded PostgreSQL in {directory}" if embedded else "The PostgreSQL of DATABASE_URL"
-            told = str(error).replace(url, "(the URL)")  # a URL that makes no sense is quoted whole, password included
+            told = without_password(str(error), url)
             raise OutagesError("DATABASE_UNREACHABLE", f"{where} cannot be reached: {told}") from None
         stack.enter_context(conn)
         conn.execute("SET TIME ZONE 'UTC'")
         yield conn
+
+
+def read_url(url: str) -> dict[str, str]:
+    """The settings in a URL or another connection string, by libpq's names; DATABASE_UNREACHABLE when it is none.
+
+    A password that is not percent-encoded ends at its first special character, and libpq repeats the rest of it, as a
+    host or a port: nothing of what it says is told.
+    """
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    settings: dict[str, str] | None = None
+    with suppress(ProgrammingError, UnicodeError):  # told below, where no traceback holds libpq's words
+        settings = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
+    if settings is None or _broken(url, settings):
+        message = (
+            "DATABASE_URL cannot be read: percent-encode special characters of the password (%40 for @, %2F for /), "
+            "or outside of a URL put it in quotes."
+        )
+        raise OutagesError("DATABASE_UNREACHABLE", message)
+    return settings
+
+
+def _broken(url: str, settings: dict[str, str]) -> bool:
+    """Whether a piece of the password was read as something else: an @ of a URL is in no other place."""
+    hosts = [host for host in settings.get("host", "").split(",") if not host.startswith("/")]
+    name = settings.get("dbname", "")
+    return (
+        any("@" in host for host in hosts)
+        or not set(settings.get("port", "")) <= set("0123456789,")
+        or ("://" in url and "@" in name and name in url)
+    )
+
+
+def without_password(text: str, url: str) -> str:
+    """A text without the password of a URL, nor the URL itself."""
+    settings = read_url(url)
+    for secret in (url, settings.get("password"), settings.get("sslpassword")):
+        text = Secret(secret).hide(text) if secret else text
+    return text
 
 
 def program_environment(url: str) -> dict[str, str]:
@@ -134,13 +176,10 @@ def program_environment(url: str) -> dict[str, str]:
 
     Without the few options that libpq knows no variable for, such as `keepalives`.
     """
-    from psycopg import OperationalError
     from psycopg.pq import Conninfo
 
-    try:
-        options = Conninfo.parse(url.encode())
-    except OperationalError:
-        raise OutagesError("DATABASE_UNREACHABLE", "DATABASE_URL is no URL of a PostgreSQL database.") from None
+    read_url(url)
+    options = Conninfo.parse(url.encode())
     return {option.envvar.decode(): option.val.decode() for option in options if option.envvar and option.val}
 
 

@@ -7,6 +7,7 @@ sends payloads all together, all or none.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -173,10 +174,10 @@ class SupabaseTarget:
 
     def __init__(self, url: str, key: Secret, timeout: float = TIMEOUT) -> None:
         """Send nothing yet; refuse an address or a key that cannot be one."""
-        parts = urlsplit(url)
-        self.host = parts.hostname or "SUPABASE_URL"
         self._key = key
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+        host = _host(url)
+        self.host = host or "SUPABASE_URL"
+        if host is None:
             raise self._error("PUBLISH_URL", "not the address of a project")
         if not (key.reveal().isascii() and key.reveal().isprintable()) or " " in key.reveal():
             raise self._error("PUBLISH_KEY", "it holds characters that no key has")
@@ -268,8 +269,24 @@ class SupabaseTarget:
         return _Transient(failure) if status >= 500 and status != PAUSED else failure
 
     def _error(self, code: str, said: str, **facts: object) -> OutagesError:
-        message = f"Supabase ({self.host}): {ADVICE[code]} ({said[:300]})"
-        return OutagesError(code, self._key.hide(message), host=self.host, **facts)
+        hide = self._key.hide
+        facts = {name: hide(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
+        # Hidden first and cut then: what is left of a key that was cut is not recognized.
+        message = f"Supabase ({hide(self.host)}): {ADVICE[code]} ({hide(said)[:300]})"
+        return OutagesError(code, message, host=hide(self.host), **facts)
+
+
+def _host(url: str) -> str | None:
+    """The host in the address of a project; None where that is no address."""
+    import httpx
+
+    try:
+        parts = urlsplit(url)
+        _ = httpx.URL(url).host, parts.port  # checked where they are read, and by each differently
+    except (ValueError, httpx.InvalidURL):
+        return None
+    plain = parts.scheme in ("http", "https") and re.fullmatch(r"[\w.:-]+", parts.hostname or "")
+    return parts.hostname if plain and "@" not in parts.netloc else None
 
 
 def _code_of(status: int, server_code: str) -> str:

@@ -39,6 +39,8 @@ TABLES = {
 }
 #: What anyone may read where PostgREST serves the database.
 PUBLIC = {"dashboard_stats", "interrupciones_hot"}
+#: What only the service key may call there.
+FUNCTIONS = ["hot_claves", "hot_filas", "hot_medidas", "hot_poner", "hot_quitar"]
 
 
 class Lock(NamedTuple):
@@ -162,24 +164,41 @@ def _refusing_others() -> Iterator[None]:
 
 
 def withhold(conn: Connection) -> None:
-    """Take from the readers of a Supabase project what its default privileges give them of the warehouse's tables.
+    """Take back what a Supabase project's default privileges, or a restore, give readers but for what is published.
 
-    Row security hides rows from them, but TRUNCATE does not ask it. What is published they may go on reading. Views
-    have the rights of their reader.
+    Row security hides rows from them, but TRUNCATE does not ask it, and functions are everybody's unless it is said
+    otherwise. Views have the rights of their reader. The service key may go on calling the functions.
     """
     granted = conn.execute(
         """
-        SELECT DISTINCT c.oid::regclass::text, r.rolname::text
-        FROM pg_class AS c
-        CROSS JOIN aclexplode(c.relacl) AS acl
-        JOIN pg_roles AS r ON r.oid = acl.grantee AND r.rolname IN ('anon', 'authenticated')
-        WHERE c.oid IN (SELECT to_regclass(name) FROM unnest(%s::text[]) AS name)
-            OR c.oid IN (SELECT relid FROM pg_partition_tree(to_regclass('observaciones')))
+        SELECT kind, name, reader, string_agg(DISTINCT privilege_type, ', '), to_regrole('service_role') IS NOT NULL
+        FROM (
+            SELECT 'TABLE' AS kind, c.oid::regclass::text AS name, acl.grantee::regrole::text AS reader, privilege_type
+            FROM pg_class AS c
+            CROSS JOIN aclexplode(c.relacl) AS acl
+            WHERE c.oid IN (
+                SELECT to_regclass(t) FROM unnest(%(tables)s::text[]) AS t
+                UNION ALL SELECT relid FROM pg_partition_tree(to_regclass('observaciones'))
+            )
+            AND NOT (privilege_type = 'SELECT' AND c.relname = ANY(%(public)s))
+            UNION ALL
+            SELECT 'FUNCTION', p.oid::regprocedure::text, acl.grantee::regrole::text, privilege_type
+            FROM pg_proc AS p
+            CROSS JOIN aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS acl
+            WHERE p.proname = ANY(%(functions)s)
+                AND p.pronamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('interrupciones_hot'))
+        ) AS rights
+        -- '-' is everybody
+        WHERE reader IN ('anon', 'authenticated') OR (kind = 'FUNCTION' AND reader = '-')
+        GROUP BY kind, name, reader
         """,
-        [sorted(TABLES.keys() - PUBLIC)],
+        {"tables": sorted(TABLES), "public": sorted(PUBLIC), "functions": FUNCTIONS},
     ).fetchall()
-    for relation, reader in granted:
-        conn.execute(f"REVOKE ALL ON {relation} FROM {reader}".encode())
+    for kind, name, reader, rights, served in granted:
+        everybody = reader == "-"
+        conn.execute(f"REVOKE {rights} ON {kind} {name} FROM {'public' if everybody else reader}".encode())
+        if everybody and served:
+            conn.execute(f"GRANT EXECUTE ON FUNCTION {name} TO service_role".encode())
 
 
 def _refuse_foreign(applied: dict[int, str], files: list[Migration]) -> None:
