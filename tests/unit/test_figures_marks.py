@@ -5,7 +5,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from outages.figures import BY_ID
+from outages.figures import BY_ID, specs
 from outages.figures.base import FAINT, GREEN, RED
 
 from .test_figures import SVG, Items, drawn, texts, world
@@ -190,3 +190,20 @@ def test_estimates_have_intervals_and_refused_ones_a_reason() -> None:
     spanish = texts(figure("before-after", "es", investment_validation=items))
     assert "−12,3 % (−31,2 a +8,8)" in spanish and any("línea, 2019" in text for text in spanish)
     assert "Sin estimación: menos de 80 % de las horas observadas" in spanish
+
+
+def test_notes_of_the_meta_item_stand_under_the_title() -> None:
+    plain = {
+        "months": [], "synthetic": False, "commit": None, "config_sha256": "0" * 64,
+    }  # fmt: skip
+    about = plain | {
+        "breaks": [{"mes": "2025-05", "reason": "the shape changes"}],
+        "unknown_company": {"total_eventos": 1, "total_clientes_afectados": 1_360_006},
+        "totals": {"eventos": 2, "clientes_afectados": 2_239_214, "clientes_hora": 3},
+    }
+    found = {name: " ".join(spec["title"]["subtitle"]) for name, spec in specs("es", about).items()}
+    told = {name: text.replace("\u00a0", " ") for name, text in found.items()}
+    assert "Quiebre de la serie, no comparable antes y después: mayo de 2025." in told["monthly-customers"]
+    assert "Sin empresa publicada, y por eso fuera: 1.360.006 de 2.239.214 (61 %)." in told["companies"]
+    quiet = " ".join(specs("en", plain | {"breaks": []})["monthly-customers"]["title"]["subtitle"])
+    assert "Break" not in quiet

@@ -1,7 +1,8 @@
 // Draws specifications with Vega: theme, tooltip, and each figure only when it is about to be seen.
 
 const INTERPRET = { ast: true, actions: false, renderer: "svg", defaultStyle: false, logLevel: 1 };
-const SHORT = "datum.value === 0 ? '0' : format(datum.value, '~s')"; // 1,5M rather than 1.500.000, and 0 not 0k
+// 1,5M rather than 1.500.000, 0 not 0k, and no half customers, which would be 500m.
+const SHORT = "datum.value === 0 ? '0' : datum.value < 1 ? '' : format(datum.value, '~s')";
 const NARROW = 620; // under this many pixels of a picture the figures made for a column are taken
 
 function themed(text) {

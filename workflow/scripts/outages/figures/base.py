@@ -143,6 +143,9 @@ class Figure:
     #: How the period is told.
     period: Words = field(default_factory=lambda: {"es": "{}", "en": "{}"})
 
+    #: What `_meta` adds under the title, such as a break of the series; empty when there is nothing.
+    note: Callable[[Frame], str] = field(default=lambda frame: "")
+
     def plot(self, frame: Frame) -> int:
         """Pixels that the plot is wide."""
         return frame.width - self.left - self.right
@@ -153,6 +156,8 @@ class Figure:
         spec = {"$schema": SCHEMAS[self.kind], "description": self.caption[lang], **self.draw(frame)}
         period = self.period[lang].format(frame.period)
         lines = [*frame.wrap(self.subtitle[lang], 13), period[0].upper() + period[1:]]
+        if note := self.note(frame):
+            lines += frame.wrap(note, 13)
         spec["title"] = {"text": frame.wrap(self.title[lang], 18), "subtitle": lines}
         spec["config"] = common_config(lang)
         if self.kind == "vega":
@@ -161,6 +166,16 @@ class Figure:
             last = spec["vconcat"][-1] if "vconcat" in spec else spec
             last["layer"] += _footer(frame, self)
         return spec
+
+
+def breaks(frame: Frame) -> str:
+    """From which months on the series is not comparable with what went before."""
+    months = ", ".join(frame.month(one["mes"]) for one in frame.about.get("breaks", ()))
+    told = frame(
+        f"Quiebre de la serie, no comparable antes y después: {months}.",
+        f"Break of the series, not comparable before and after: {months}.",
+    )
+    return told if months else ""
 
 
 def common_config(lang: str) -> Spec:

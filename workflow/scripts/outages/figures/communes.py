@@ -53,7 +53,7 @@ def _treemap(frame: Frame) -> Spec:
                 "titleLimit": frame.width,
                 "gradientLength": 220,
                 "gradientThickness": 12,
-                "format": "~g",
+                "format": ".1~f",  # "~g" would tell 20 as 2e+1
                 "tickCount": 5,
                 "offset": 10,
             }

@@ -131,6 +131,19 @@ PROJECTS = Figure(
 )
 
 
+def _without_company(frame: Frame) -> str:
+    """How much is left out because the source does not publish the company."""
+    left = frame.about.get("unknown_company", {}).get("total_clientes_afectados", 0)
+    total = frame.about.get("totals", {}).get("clientes_afectados", 0)
+    if not left or not total:
+        return ""
+    share, number, whole = f"{100 * left / total:.0f} %", f"{left:,}", f"{total:,}"
+    return frame(
+        f"Sin empresa publicada, y por eso fuera: {number.replace(',', '.')} de {whole.replace(',', '.')} ({share}).",
+        f"Without a published company, and so left out: {number} of {whole} ({share}).",
+    )
+
+
 def _companies(frame: Frame) -> Spec:
     return _ranking(
         frame,
@@ -166,6 +179,7 @@ COMPANIES = Figure(
     },
     filters=frozenset(),
     draw=_companies,
+    note=_without_company,
     left=130,
     right=70,
 )

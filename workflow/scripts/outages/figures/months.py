@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import BLUE, FAINT, RED, Figure, Frame, Spec, named, no_data, quoted, unknown, unseen
+from .base import BLUE, FAINT, RED, Figure, Frame, Spec, breaks, named, no_data, quoted, unknown, unseen
 
 LANE, BARS, HEAT = 84, 210, 312
 #: Share of the hours that a month needs for its bar to be drawn as whole (0-1).
@@ -198,6 +198,7 @@ MONTHLY = Figure(
     },
     filters=frozenset({"region", "period"}),
     draw=_monthly,
+    note=breaks,
     left=96,
 )
 
@@ -218,15 +219,14 @@ def _coverage(frame: Frame) -> Spec:
         "transform": [
             {"calculate": "datum.observed + datum.gap + datum.unasked", "as": "total"},
             {"filter": "datum.total > 0"},
-            # What is missing most gives the cell its state.
+            # A gap is final, and is not to be hidden by hours that are only not asked yet.
             {
-                "calculate": "datum.gap + datum.unasked === 0 ? 'observed' : "
-                "datum.gap >= datum.unasked ? 'gap' : 'unasked'",
+                "calculate": "datum.gap + datum.unasked === 0 ? 'observed' : datum.gap > 0 ? 'gap' : 'unasked'",
                 "as": "worst",
             },
             {"calculate": named(words, "datum.worst"), "as": "state"},
             {
-                "calculate": "datum.worst === 'observed' ? 1 : 0.3 + 0.7 * datum[datum.worst] / datum.total",
+                "calculate": "datum.worst === 'observed' ? 1 : datum[datum.worst] / datum.total > 0.5 ? 1 : 0.65",
                 "as": "depth",
             },
             {"calculate": "datum.hora + 1", "as": "until"},
@@ -290,9 +290,9 @@ COVERAGE = Figure(
     title={"es": "Qué horas se observaron", "en": "Which hours were observed"},
     subtitle={
         "es": "Días de cada mes con respuesta utilizable de la fuente a esa hora. Más intenso: faltan más días; "
-        "blanco: hora que no se pregunta.",
+        "vacío: hora que no se pregunta.",
         "en": "Days of each month with a usable answer of the source at that hour. Deeper: more days are missing; "
-        "white: an hour that is not asked.",
+        "empty: an hour that is not asked.",
     },
     caption={
         "es": "Cada celda es una hora del día en un mes (hora de Chile continental). Celeste: todos sus días se "

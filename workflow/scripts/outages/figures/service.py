@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import BLUE, GREEN, INK, MUTED, RED, Figure, Frame, Spec, named, no_data, quoted, unknown
+from .base import BLUE, GREEN, INK, MUTED, RED, Figure, Frame, Spec, breaks, named, no_data, quoted, unknown
 from .counts import STEP, bands
 
 CURVES = 300
@@ -155,6 +155,7 @@ RELIABILITY = Figure(
     },
     filters=frozenset({"region"}),
     draw=_reliability,
+    note=breaks,
     left=150,
     right=50,
 )
@@ -166,7 +167,7 @@ def _restoration(frame: Frame) -> Spec:
         "field": "days",
         "type": "quantitative",
         "title": frame("Días desde la peor hora", "Days since the worst hour"),
-        "axis": {"tickMinStep": 0.5, "format": "~g", "tickCount": 7},
+        "axis": {"tickMinStep": 0.5, "format": ".1~f", "tickCount": 7},
         "scale": {"nice": False, "domain": {"unionWith": [0, 1]}},
     }
     y = {
