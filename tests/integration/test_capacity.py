@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 import psycopg
+import pytest
+from outages import hot
 from outages.capacity import MB
 from outages.hot import Hot
 from outages.targets import Secret, SupabaseTarget, WarehouseTarget
@@ -32,11 +34,11 @@ def test_sizes_are_those_of_the_server(
     supabase: Supabase, owner: psycopg.Connection, warehouse: psycopg.Connection
 ) -> None:
     target = SupabaseTarget(supabase.url, Secret(supabase.service_key))
-    for conn, hot in ((owner, Hot(target)), (warehouse, Hot(WarehouseTarget(warehouse)))):
-        before = hot.sizes()
+    for conn, there in ((owner, Hot(target)), (warehouse, Hot(WarehouseTarget(warehouse)))):
+        before = there.sizes()
         assert before["database"] == size(conn)
         conn.execute(FILL, [1, 8000])
-        after = hot.sizes()
+        after = there.sizes()
         grown = {name: after[name] - before[name] for name in after}
         assert grown["interrupciones_hot"] > 1 * MB
         assert grown["dashboard_stats"] == 0
@@ -73,6 +75,40 @@ def test_the_window_warns_then_refuses(window: Window, warehouse_url: str, wareh
     window.limits["warehouse_limit_mb"] = None
     window(DATABASE_URL=warehouse_url)
     assert any(key.startswith("H:2025-03-06") for key in table(warehouse))
+
+
+def test_rows_are_put_up_to_the_limit_and_the_next_run_goes_on(
+    window: Window, warehouse_url: str, warehouse: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window.february()
+    window.limits["warehouse_limit_mb"] = size(warehouse) / MB / 0.949
+    window.fails("CAPACITY_FULL", DATABASE_URL=warehouse_url)
+    assert table(warehouse) == {}  # one batch with all rows would go beyond
+    monkeypatch.setattr(hot, "BATCH", 100)
+    limit = window.limits["warehouse_limit_mb"] = (size(warehouse) / MB + 0.3) / 0.95
+    told = window.fails("CAPACITY_FULL", DATABASE_URL=warehouse_url)
+    some = len(table(warehouse))
+    assert f"only {some:,} rows were pushed" in told
+    assert some in range(100, 2042, 100)
+    assert size(warehouse) <= 0.95 * limit * MB
+    window.limits["warehouse_limit_mb"] = None
+    assert window(DATABASE_URL=warehouse_url)["upserted"] == 2042 - some
+    assert len(table(warehouse)) == 2042
+
+
+def test_payloads_that_would_go_beyond_the_limit_are_refused(
+    stage: Stage, supabase: Supabase, named: dict[str, str], owner: psycopg.Connection
+) -> None:
+    owner.execute("TRUNCATE interrupciones_hot")
+    stage(**named)
+    before = owner.execute("SELECT * FROM dashboard_stats ORDER BY id").fetchall()
+    limit = size(owner) / MB / 0.94
+    stage.params["limits"] = {"supabase_limit_mb": limit, "warehouse_limit_mb": None}
+    stage.put({"company_ranking": [{"n": n} for n in range(50_000)]})
+    assert "MB come next: nothing was pushed" in stage.fails("CAPACITY_FULL", **named)
+    assert owner.execute("SELECT * FROM dashboard_stats ORDER BY id").fetchall() == before
+    stage.put({"company_ranking": [{"n": 1}]})
+    assert stage(**named)["sent"] == ["_meta", "company_ranking"]
 
 
 def test_publishing_is_refused_beyond_the_limit(

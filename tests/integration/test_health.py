@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from outages.postgres import database
 
 from .webhook import TOKEN, Receiver, listening
 from .workflow_runs import Work, checkout, record, when_running
@@ -80,7 +81,7 @@ def test_all_is_well_after_a_run(built: Work) -> None:
     assert found.code == 0, found.output
     assert {name: check["state"] for name, check in found.told["checks"].items()} == dict.fromkeys(
         ("last_success", "newest_hour", "last_hour_rows", "breaker", "database", "success_rate"), "ok"
-    )
+    ) | {"archive": "unknown"}
     rate = found.told["checks"]["success_rate"]
     assert rate["value"] == 1
     assert rate["facts"]["stages"]["scrape"] == {"done": 1, "ended": 1, "rate": 1}
@@ -89,7 +90,9 @@ def test_all_is_well_after_a_run(built: Work) -> None:
     rows = json.loads((built.folder / "recorded/2025-04-30T12.json").read_text())
     assert found.told["checks"]["last_hour_rows"]["value"] == len(rows)
     assert (found.told["healthy"], found.told["last_failure"]) == (True, None)
-    assert all(line.startswith("ok ") for line in found.output.splitlines())
+    assert [line for line in found.output.splitlines() if not line.startswith("ok ")] == [
+        "unknown  archive         nothing has left the last 30 days yet   (limit: sound)"
+    ]
     assert not (built.folder / "results/postgres/data/postmaster.pid").exists()  # started for the check, and stopped
 
 
@@ -99,7 +102,9 @@ def test_a_directory_where_nothing_ever_ran(built: Work, place: Path) -> None:
     assert (found.code, found.stale()) == (1, ["last_success"])
     states = {name: check["state"] for name, check in found.told["checks"].items()}
     assert states["breaker"] == "ok"
-    assert {states[name] for name in ("newest_hour", "last_hour_rows", "database", "success_rate")} == {"unknown"}
+    assert {states[name] for name in ("newest_hour", "last_hour_rows", "database", "archive", "success_rate")} == {
+        "unknown"
+    }
     assert not (work.folder / "results/postgres").exists()
 
 
@@ -162,16 +167,54 @@ def test_a_month_and_events_that_the_database_lacks(work: Work) -> None:
     receipt.write_text(json.dumps({**told, "silver_sha256": "0" * 64}))
     found = health(work)
     assert (found.code, found.stale()) == (1, ["database"])
-    assert found.told["checks"]["database"]["facts"] == {"months_behind": ["2025-04"], "events_behind": False}
+    assert found.told["checks"]["database"]["facts"] == {
+        "months_behind": ["2025-04"], "events_behind": False, "lost": [],
+    }  # fmt: skip
     receipt.write_text(json.dumps(told))
     with (work.folder / "results/gold/golden_interrupciones.parquet").open("ab") as golden:
         golden.write(b"other")
     found = health(work)
     assert (found.code, found.stale()) == (1, ["database"])
-    assert found.told["checks"]["database"]["facts"] == {"months_behind": [], "events_behind": True}
+    assert found.told["checks"]["database"]["facts"] == {
+        "months_behind": [], "events_behind": True, "lost": [],
+    }  # fmt: skip
     (work.folder / ".snakemake/run.lock").write_text(str(os.getpid()))
     found = health(work)
     assert (found.code, found.told["checks"]["database"]["state"]) == (0, "unknown")  # it may be loading right now
+
+
+def test_a_damaged_archive(work: Work) -> None:
+    """A version is archived by a real move, then the file loses bytes."""
+    with database(None, work.folder / "results/postgres") as conn:
+        conn.execute(
+            "UPDATE interrupciones_hot SET huella = md5(huella), clientes_afectados = 3 WHERE estado = 'observed'"
+        )
+    (work.folder / "results/gold/all.done").unlink()
+    work.must()
+    found = health(work)
+    assert (found.code, found.told["checks"]["archive"]["state"]) == (0, "ok"), found.output
+    (file,) = (work.folder / "results/cold").glob("*.parquet")
+    file.write_bytes(file.read_bytes()[:-9])
+    found = health(work)
+    assert (found.code, found.stale()) == (1, ["archive"])
+    assert list(found.told["checks"]["archive"]["facts"]["wrong"]) == [file.name]
+    assert "Restore it from a backup" in found.output
+
+
+def test_another_target_gets_everything(work: Work, empty_url: str) -> None:
+    """Naming a project after a build to the warehouse moves and publishes, and no password is kept anywhere."""
+    assert work.pending() == []
+    work.environment = {"SUPABASE_URL": "https://project.supabase.co", "SUPABASE_KEY": TOKEN}
+    there = " to supabase project.supabase.co"
+    assert work.pending() == [f"Moving the last 30 days{there}", f"Publishing{there}"]
+    assert_secret_kept(work)
+    work.environment = {"DATABASE_URL": empty_url.replace("://outages@", f"://outages:{TOKEN}@")}
+    assert TOKEN in work.environment["DATABASE_URL"]
+    work.must()
+    assert work.pending() == []
+    assert_secret_kept(work)
+    found = health(work, **work.environment)
+    assert found.code == 0, found.output
 
 
 def test_a_database_out_of_reach_or_empty(work: Work, empty_url: str) -> None:

@@ -71,23 +71,34 @@ def health(work: Work) -> dict[str, Any]:
 BEHIND = {
     "an older month": (
         "UPDATE cargas SET silver_sha256 = repeat('0', 64) WHERE mes = 202504; TRUNCATE observaciones_202504",
-        {"months_behind": ["2025-04"], "events_behind": False},
+        {"months_behind": ["2025-04"], "events_behind": False, "lost": []},
         "results/gold/golden_interrupciones.parquet",
     ),
     "months missing": (
         "TRUNCATE cargas, cobertura, observaciones",
-        {"months_behind": ["2025-04", "2025-05"], "events_behind": False},
+        {"months_behind": ["2025-04", "2025-05"], "events_behind": False, "lost": []},
         "results/gold/market_map.json",
     ),
     "other events": (
         "UPDATE cargas_eventos SET golden_sha256 = repeat('0', 64); TRUNCATE fact_interrupciones",
-        {"months_behind": [], "events_behind": True},
+        {"months_behind": [], "events_behind": True, "lost": []},
         "results/gold/all.done",
     ),
     "no events": (
         "TRUNCATE cargas_eventos, fact_interrupciones, dashboard_stats",
-        {"months_behind": [], "events_behind": True},
+        {"months_behind": [], "events_behind": True, "lost": ["dashboard_stats"]},
         "results/gold/coverage.json",
+    ),
+    "rows lost that are noted as loaded": (
+        "DELETE FROM observaciones WHERE mes = 202504; DELETE FROM fact_interrupciones WHERE id_tiempo > 20250510; "
+        "DELETE FROM cobertura WHERE hora_utc = (SELECT max(hora_utc) FROM cobertura)",
+        {"months_behind": ["2025-04", "2025-05"], "events_behind": True, "lost": []},
+        "results/gold/coverage.json",
+    ),
+    "published rows lost": (
+        "TRUNCATE interrupciones_hot; DELETE FROM dashboard_stats WHERE id = 'coverage'",
+        {"months_behind": [], "events_behind": False, "lost": ["dashboard_stats", "interrupciones_hot"]},
+        "results/gold/all.done",
     ),
 }
 
@@ -105,6 +116,16 @@ def test_a_database_that_is_behind(case: str, work: Work, whole: dict[str, str])
     assert digests(work) == whole
     assert (work.answers(), work.results()) == (answers, results)
     assert health(work)["state"] == "ok"
+
+
+def test_rows_of_the_window_that_somebody_changed(work: Work, whole: dict[str, str]) -> None:
+    with database(None, work.folder / "results/postgres") as conn:
+        conn.execute(
+            "UPDATE interrupciones_hot SET huella = md5(huella), clientes_afectados = 3 WHERE estado = 'observed'"
+        )
+    (work.folder / DONE).unlink()
+    work.must()
+    assert digests(work) == whole
 
 
 def test_a_database_that_was_removed(work: Work, whole: dict[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,8 +14,10 @@ import pytest
 from aiohttp import web
 from outages import hot
 from outages.cold import read
+from outages.errors import OutagesError
 from outages.hot import Hot, Version
 from outages.targets import Secret, SupabaseTarget, WarehouseTarget
+from publish import publish
 
 from .postgrest_server import Supabase
 from .window_stage import Window, at, pairs, table
@@ -205,9 +208,12 @@ def test_another_run_loses_nothing_by_ours(window: Window, warehouse_url: str, w
     row = mine.rows({key: huella})
     warehouse.execute("UPDATE interrupciones_hot SET huella = 'of the other' WHERE clave = %s", [key])
     ours = row.with_columns(huella=pl.lit("v2"))
-    assert mine.put(ours, {key: huella}) == mine.put(ours, {}) == mine.remove({key: huella}) == 0
+    for before in ({key: huella}, {}):
+        mine.put(ours, before)
+    assert mine.remove({key: huella}) == 0
     assert mine.versions()[key] == Version("of the other", at(4, 12))
-    assert mine.put(ours, {key: "of the other"}) == mine.put(ours, {key: "of the other"}) == 1
+    for _ in range(2):
+        mine.put(ours, {key: "of the other"})
     assert mine.versions()[key].huella == "v2"
 
 
@@ -274,6 +280,36 @@ def test_a_row_that_somebody_changed_by_hand_is_archived_as_it_is(
     row = read(window.cold / "2025-02.parquet").filter(clave=key)
     assert row.select("clientes_afectados", "fin").row(0) == (7, at(2, 12) + timedelta(seconds=1.5))
     assert key not in table(warehouse)
+
+
+def test_publishing_brings_a_changed_table_of_supabase_in_line(
+    window: Window, supabase: Supabase, named: dict[str, str], project_rows: psycopg.Connection, tmp_path: Path
+) -> None:
+    """As many rows as there should be, but others among them: their digests tell, and the limit holds for them too."""
+    window.february()
+    window(**named)
+    before = table(project_rows)
+    sizes = "SELECT pg_database_size(current_database())"
+    silver = tmp_path / "silver"
+    (silver / "2025-02.json").write_text('{"sources": ["recorded"], "month": "2025-02"}')
+    (tmp_path / "_meta.json").write_text('[{"synthetic": false}]')
+
+    def publish_again(limit: float | None = None) -> None:
+        publish(
+            tmp_path / "all.done", [], tmp_path / "_meta.json", tmp_path / "index.html", 0, False, "",
+            named["SUPABASE_URL"], Secret(named["SUPABASE_KEY"]), None, [silver / "2025-02.json"],
+            tmp_path / "golden.parquet", window.moved, str(window.cold), {"supabase_limit_mb": limit},
+        )  # fmt: skip
+
+    publish_again()
+    assert table(project_rows) == before and not window.archived().height
+    project_rows.execute("UPDATE interrupciones_hot SET huella = md5(huella) WHERE clave LIKE '%:13'")
+    found = project_rows.execute(sizes).fetchone()
+    assert found
+    with pytest.raises(OutagesError, match="CAPACITY_FULL"):
+        publish_again(found[0] / 0.96 / 1e6)
+    publish_again()
+    assert table(project_rows) == before
 
 
 def reloaded(supabase: Supabase, owner: psycopg.Connection, missing: bool) -> None:

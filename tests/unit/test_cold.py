@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from outages import cold
 from outages.errors import OutagesError
+from outages.files import read_json
 from outages.hot import Bounds, Version, digests, leaving, schema
 
 ROOT = Path(__file__).parents[2]
@@ -80,8 +81,34 @@ def test_a_file_that_does_not_read_back_takes_no_place(tmp_path: Path, monkeypat
         with pytest.raises(OutagesError) as caught:
             cold.archive(tmp_path, rows({"clave": "b"}, why="superseded"))
         assert caught.value.code == "COLD_MISMATCH"
-        assert [path.name for path in tmp_path.iterdir()] == ["2025-03.parquet"]
+        assert {path.name for path in tmp_path.iterdir()} == {"2025-03.parquet", cold.INDEX}
         assert (tmp_path / "2025-03.parquet").read_bytes() == before
+
+
+def test_a_file_that_is_lost_or_was_changed_is_noticed(tmp_path: Path) -> None:
+    file, index = tmp_path / "2025-03.parquet", tmp_path / cold.INDEX
+    assert cold.verify(tmp_path) == ({}, {})
+    told = cold.archive(tmp_path, rows({"clave": "a"}, {"clave": "b"}))
+    assert cold.verify(tmp_path) == (told, {})
+    noted = index.read_bytes()
+    cold.archive(tmp_path, rows({"clave": "c"}))
+    whole = file.read_bytes()
+    index.write_bytes(noted)  # as a run leaves it that is killed between the two
+    assert cold.verify(tmp_path)[1] == {}
+    cold.archive(tmp_path, rows({"clave": "c"}))
+    assert cold.verify(tmp_path) == (read_json(index), {})
+    pl.read_parquet(file).head(2).write_parquet(file)
+    assert cold.verify(tmp_path)[1] == {file.name: "it has 2 rows, not the 3 that were archived"}
+    file.write_bytes(whole[:-9])
+    assert "damaged" in cold.verify(tmp_path)[1][file.name]
+    file.unlink()
+    assert cold.verify(tmp_path) == ({}, {file.name: "it is gone"})
+    file.write_bytes(whole)
+    index.write_text("{")
+    assert list(cold.verify(tmp_path)[1]) == [cold.INDEX]
+    with pytest.raises(OutagesError, match="COLD_DAMAGED"):
+        cold.archive(tmp_path, rows({"clave": "d"}))
+    assert file.read_bytes() == whole
 
 
 def test_what_a_killed_run_left_is_cleared(tmp_path: Path) -> None:

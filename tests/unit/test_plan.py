@@ -13,7 +13,7 @@ import yaml
 from outages.denominators import Asked
 from outages.errors import OutagesError
 from outages.fingerprint import REPOSITORY
-from outages.plan import make_plan, months_of, pattern_of, pin_now
+from outages.plan import make_plan, months_of, pattern_of, pin_now, target_of
 
 NOW = "2025-07-05T12:34:56Z"
 
@@ -231,3 +231,30 @@ def test_repairs_count_runs_that_found_files_missing() -> None:
 def test_accepted_months() -> None:
     plan = make_plan(config(accept_implausible=["2025-05"]))
     assert [plan.accepts(month) for month in plan.months] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("url", "database_url", "target"),
+    [
+        ("", " ", "warehouse"),
+        ("https://abc.supabase.co/", "postgresql://me:secret@db/x", "supabase abc.supabase.co"),
+        ("https://me:secret@abc.supabase.co", "", "supabase abc.supabase.co"),
+        ("http://[secret", "", "supabase"),
+        ("secret", "", "supabase"),
+        (
+            "",
+            "postgresql://me:secret@db.example:6543/outages?sslmode=require",
+            "warehouse db.example:6543/outages",
+        ),
+        ("", "host=/run/pg dbname=outages password=secret", "warehouse /run/pg:/outages"),
+        ("", "postgresql://me:sec/secret@db/outages", "warehouse"),
+        ("", "postgresql://me:pass@secret@db/outages", "warehouse"),
+        ("", "secret", "warehouse"),
+    ],
+)
+def test_a_target_is_named_without_secrets(
+    url: str, database_url: str, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUPABASE_URL", url)
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    assert target_of(os.environ) == make_plan(config()).target == target

@@ -12,6 +12,8 @@ from workflow.scripts.outages.settings import LAST
 
 PLAN = make_plan(config)
 MONTHS = PLAN.months
+# Where to, when it is not the warehouse of this very directory; for people who read a dry run.
+AWAY = "" if PLAN.target == "warehouse" else f" to {PLAN.target}"
 RUN = Run("results/postgres", ".snakemake/run.lock", remote=workflow.remote_exec)
 
 # One scrape at a time for everyone, even when --resources on the command line replaces the profile's.

@@ -26,8 +26,9 @@ rule publish:
         limits=config["publishing"],
         archive="results/cold",
         cluster=RUN.cluster,
+        stamp=PLAN.target,
         code=code_of("publish", "workflow/migrations"),
     message:
-        "Publishing"
+        f"Publishing{AWAY}"
     script:
         "../scripts/publish.py"

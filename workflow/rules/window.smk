@@ -23,8 +23,9 @@ rule window:
         limits=config["publishing"],
         allow_synthetic=config["allow_synthetic"],
         cluster=RUN.cluster,
+        stamp=PLAN.target,
         code=code_of("window", "workflow/migrations", "resources/regions.csv"),
     message:
-        "Moving the last 30 days"
+        f"Moving the last 30 days{AWAY}"
     script:
         "../scripts/window.py"

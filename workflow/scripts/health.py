@@ -44,9 +44,19 @@ def health(config: dict[str, Any], wall: datetime, database_url: str | None) -> 
         checks.newest_hour(newest, now, hour_limit),
         checks.last_rows(newest),
         checks.breaker(Path(config["store"]) / "breaker.json", wall),
-        checks.warehouse(database_url, Path("results/postgres"), receipts, golden, busy),
+        checks.warehouse(database_url, Path("results/postgres"), receipts, golden, busy, *_published()),
+        checks.archive(Path("results/cold")),
         checks.success_rate(history.lines(history.PATH), wall, limits["min_success_rate"]),
     ]
+
+
+def _published() -> tuple[list[str], int]:
+    """Ids of the payloads and rows of the window that the last run left in the warehouse, if that was its target."""
+    done, moved = (
+        [told for told in _receipts([Path(path)]) if told["target"] == "warehouse"]
+        for path in ("results/gold/all.done", "results/window.json")
+    )
+    return [name for told in done for name in told["sha256"]], sum(told["rows"] for told in moved)
 
 
 def _receipts(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:

@@ -6,14 +6,14 @@ payload, a bare JSON array. A failure leaves no receipt and what was public as i
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from outages.capacity import check, limit_of
 from outages.errors import OutagesError
-from outages.files import read_json, sha256, write_json
-from outages.hot import Hot
+from outages.files import json_bytes, read_json, sha256, write_json
+from outages.hot import Hot, digest_of
 from outages.reporting import log, run, say, tell
 from outages.targets import Secret, SupabaseTarget, Target, WarehouseTarget, refuse_half, refuse_synthetic
 
@@ -42,8 +42,8 @@ def publish(
     `url` and `key` name a Supabase project; without both the payloads go to the warehouse of `database_url` or of
     the embedded server in `cluster`. `page` only has to be there. `repairs` counts runs that found files gone
     missing; the receipt carries it. `limits` are the targets' sizes in MB (`publishing` of the configuration): a
-    database beyond 95 % of its limit takes nothing. The warehouse is first made to hold `golden` and the months of
-    `receipts`.
+    database that would go beyond 95 % of its limit takes nothing. The warehouse is first made to hold `golden` and
+    the months of `receipts`, the hot table of either target what it held when the receipt `moved` was written.
     Raises an `OutagesError` when the data are synthetic and the target is not the warehouse (unless
     `allow_synthetic`), when the target refuses, or when it then holds something else.
     """
@@ -53,15 +53,16 @@ def publish(
     synthetic = _is_synthetic(ours[META], meta)
     refuse_synthetic(synthetic, url, allow_synthetic)
     with _target(url, key, database_url, Path(cluster)) as target:
-        if isinstance(target, WarehouseTarget) and golden and moved and receipts:
-            _heal(target, receipts, golden, moved, Path(archive))
+        limit = limit_of(limits, target.name)
+        if golden and moved and receipts:
+            _heal(target, receipts, golden, moved, Path(archive), limit)
         changed = _differing(ours, target.read())
         sent = sorted({*changed, META}) if changed else []
         if sent:
-            limit = limit_of(limits, target.name)
+            payloads_sent = {name: ours[name] for name in sent}
             if limit is not None:
-                check(Hot(target).sizes(), limit, target.host)
-            target.write({name: ours[name] for name in sent})
+                check(Hot(target).sizes(), limit, target.host, len(json_bytes(payloads_sent)))
+            target.write(payloads_sent)
             differing = _differing(ours, target.read())
             if differing:
                 message = f"{target.host} took the payloads but holds others in {', '.join(differing)}: run again."
@@ -118,28 +119,41 @@ def _target(
         yield WarehouseTarget(conn)
 
 
-def _heal(target: WarehouseTarget, receipts: list[Path], golden: Path, moved: Path, archive: Path) -> None:
-    """Load a warehouse that vanished or is behind again from silver and gold; its hot table too."""
+def _heal(target: Target, receipts: list[Path], golden: Path, moved: Path, archive: Path, limit: float | None) -> None:
+    """Load a warehouse that vanished or is behind again from silver and gold; the hot table of any target too."""
+    folder = receipts[0].parent
+    told = [read_json(path) for path in receipts]
+    months: list[str] = []
+    stale = False
+    if isinstance(target, WarehouseTarget):
+        from outages.loading import heal, heal_events
+
+        months = heal(target.connection, told, folder)
+        stale = heal_events(target.connection, golden) or bool(months)
+    window = read_json(moved)
+    if window["window"] and digest_of(Hot(target).versions()) != window.get("digest"):
+        stale = True
+        _move_again(target, golden, folder, [one["month"] for one in told], archive, limit)
+    if stale:
+        log().warning("target_healed", code="WAREHOUSE_STALE", months=months, target=target.name)
+        say(f"  {target.host} was not complete, or changed by somebody else: loaded again from silver and gold")
+
+
+def _move_again(
+    target: Target, golden: Path, folder: Path, months: list[str], archive: Path, limit: float | None
+) -> None:
+    """Bring the hot table in line, as stage window does."""
     from outages import cold
-    from outages.loading import heal, heal_events
     from outages.moving import move
     from outages.warehouse import HOT, transaction
 
-    conn, folder = target.connection, receipts[0].parent
-    told = [read_json(path) for path in receipts]
-    healed, window = heal(conn, told, folder), read_json(moved)
-    stale = heal_events(conn, golden) or bool(healed)
-    held = conn.execute("SELECT count(*) FROM interrupciones_hot").fetchone()
-    if window["target"] == target.name and held and held[0] < window["rows"]:
-        stale = True
-        months = [one["month"] for one in told]
-        silver = [folder / f"{month}.parquet" for month in months]
-        states = [folder / f"{month}.hours.parquet" for month in months]
-        with cold.exclusive(archive), transaction(conn, HOT):
-            move(target, golden, silver, states, archive, None)
-    if stale:
-        log().warning("warehouse_healed", code="WAREHOUSE_STALE", months=healed)
-        say("  the database was not complete: loaded again from silver and gold")
+    silver = [folder / f"{month}.parquet" for month in months]
+    states = [folder / f"{month}.hours.parquet" for month in months]
+    whole = transaction(target.connection, HOT) if isinstance(target, WarehouseTarget) else nullcontext()
+    with cold.exclusive(archive), whole:
+        held_back = move(target, golden, silver, states, archive, limit)[1]
+    if held_back:
+        raise held_back
 
 
 def _differing(ours: dict[str, Any], public: dict[str, Any]) -> list[str]:

@@ -1,7 +1,8 @@
 -- The last 30 days, moved by stage window. Run it in Supabase's SQL editor, once or again: it changes nothing twice.
 --
 -- Whoever holds the anonymous key, or is signed in, may select and nothing else; only the service key writes, and
--- only it may call the functions. Policies and grants of an earlier set-up do not stay.
+-- only it may call the functions. Policies and grants of an earlier set-up do not stay. A table of another shape is
+-- left as it is: an error names the column.
 
 BEGIN;
 
@@ -32,6 +33,40 @@ CREATE TABLE IF NOT EXISTS public.interrupciones_hot (
     -- Of an hour that was not observed nothing is known: never zero.
     CHECK ((clientes_afectados IS NULL) = (estado IS NOT DISTINCT FROM 'gap'))
 );
+DO $$
+DECLARE
+    ours CONSTANT regclass := 'public.interrupciones_hot';
+    wanted CONSTANT text := 'clave text, huella text, tipo text, inicio timestamp with time zone, '
+        'fin timestamp with time zone, codigo_region text, nombre_region text, codigo_comuna text, '
+        'nombre_comuna text, nombre_empresa text, fecha_inicio date, formato text, estado text, '
+        'clientes_afectados bigint, clientes_hora bigint, observaciones bigint, horas_sin_dato bigint, '
+        'inicio_desconocido boolean, fin_desconocido boolean, fantasma boolean, recortado boolean';
+    other text;
+BEGIN
+    -- In this order: the functions below put whole rows.
+    SELECT coalesce(theirs.what, 'nothing') || ' where ' || coalesce(w.what, 'nothing') || ' belongs' INTO other
+    FROM regexp_split_to_table(wanted, ', ') WITH ORDINALITY AS w (what, n)
+    FULL JOIN (
+        SELECT attname || ' ' || format_type(atttypid, atttypmod) AS what, row_number() OVER (ORDER BY attnum) AS n
+        FROM pg_attribute
+        WHERE attrelid = ours AND attnum > 0 AND NOT attisdropped
+    ) AS theirs USING (n)
+    WHERE theirs.what IS DISTINCT FROM w.what
+    ORDER BY n
+    LIMIT 1;
+    IF NOT FOUND AND NOT EXISTS (
+        SELECT FROM pg_index
+        WHERE indrelid = ours AND indisunique AND indisvalid AND indimmediate AND indpred IS NULL AND indnkeyatts = 1
+            AND indkey[0] = (SELECT attnum FROM pg_attribute WHERE attrelid = ours AND attname = 'clave')
+    ) THEN
+        other := 'no primary key on clave';
+    END IF;
+    IF other IS NOT NULL THEN
+        RAISE EXCEPTION 'public.interrupciones_hot is another table: it has %. Nothing was changed. Rename it, ALTER TABLE '
+            'public.interrupciones_hot RENAME TO interrupciones_hot_old, and run this again: the next run fills it.', other;
+    END IF;
+END
+$$;
 CREATE INDEX IF NOT EXISTS interrupciones_hot_fin ON public.interrupciones_hot (tipo, fin);
 COMMENT ON TABLE public.interrupciones_hot IS 'The last 30 days: events, and customers by hour and region';
 

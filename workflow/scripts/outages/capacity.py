@@ -16,9 +16,9 @@ def limit_of(limits: Mapping[str, float | None] | None, target: str) -> float | 
     return (limits or {}).get(f"{target}_limit_mb")
 
 
-def is_full(sizes: Mapping[str, int], limit_mb: float | None) -> bool:
-    """Whether nothing may be pushed any more. `sizes` are bytes; `database` is what counts."""
-    return limit_mb is not None and sizes["database"] > REFUSE * limit_mb * MB
+def is_full(sizes: Mapping[str, int], limit_mb: float | None, more: int = 0) -> bool:
+    """Whether `more` bytes may not be pushed any more. `sizes` are bytes; `database` is what counts."""
+    return limit_mb is not None and sizes["database"] + more > REFUSE * limit_mb * MB
 
 
 def warn(sizes: Mapping[str, int], limit_mb: float | None, host: str) -> None:
@@ -28,16 +28,20 @@ def warn(sizes: Mapping[str, int], limit_mb: float | None, host: str) -> None:
         say(f"  CAPACITY_WARNING: {_told(sizes, limit_mb, host)}")
 
 
-def refuse(sizes: Mapping[str, int], limit_mb: float, host: str) -> OutagesError:
-    """The error for what was not pushed."""
-    message = f"{_told(sizes, limit_mb, host)}: nothing was pushed. Make space there or raise the limit in the config."
-    return OutagesError("CAPACITY_FULL", message, host=host, limit_mb=limit_mb, **sizes)
+def refuse(sizes: Mapping[str, int], limit_mb: float, host: str, more: int = 0, pushed: int = 0) -> OutagesError:
+    """The error for what was not pushed: the next `more` bytes, after `pushed` rows."""
+    done = f"only {pushed:,} rows were" if pushed else "nothing was"
+    message = (
+        f"{_told(sizes, limit_mb, host)}, and {more / MB:,.1f} MB come next: {done} pushed. Make space there or raise "
+        "the limit in the config, and run again."
+    )
+    return OutagesError("CAPACITY_FULL", message, host=host, limit_mb=limit_mb, more=more, pushed=pushed, **sizes)
 
 
-def check(sizes: Mapping[str, int], limit_mb: float | None, host: str) -> None:
-    """Warn from 85 % of the limit on; beyond 95 % raise CAPACITY_FULL."""
-    if limit_mb is not None and is_full(sizes, limit_mb):
-        raise refuse(sizes, limit_mb, host)
+def check(sizes: Mapping[str, int], limit_mb: float | None, host: str, more: int) -> None:
+    """Warn from 85 % of the limit on; raise CAPACITY_FULL when `more` bytes would go beyond 95 %."""
+    if limit_mb is not None and is_full(sizes, limit_mb, more):
+        raise refuse(sizes, limit_mb, host, more)
     warn(sizes, limit_mb, host)
 
 

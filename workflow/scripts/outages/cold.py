@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from .clock import local
 from .errors import OutagesError
-from .files import replacing, sha256
+from .files import read_json, replacing, sha256, write_json
 from .hot import digests, schema
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Why a row left: too old, no longer among the rows of its hours, or another version took its place.
 REASONS = ("old", "superseded", "replaced")
+#: Rows and sha256 of every file of the archive: how a file that is lost or was changed is noticed.
+INDEX = "index.json"
 
 
 @contextmanager
@@ -49,10 +51,50 @@ def archive(folder: Path, rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
 
     months = pl.Series("mes", [local(moment).strftime("%Y-%m") for moment in rows["inicio"]], pl.String)
     rows = rows.with_columns(digests(rows), months)
-    return {
+    noted = _index(folder)
+    told = {
         f"{month}.parquet": _merge(folder / f"{month}.parquet", rows.filter(mes=month).drop("mes"))
         for month in months.unique().sort()
     }
+    if noted | told != noted:
+        write_json(noted | told, folder / INDEX)
+    return told
+
+
+def verify(folder: Path) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """Rows and sha256 of each file, and by name what is wrong with those that are lost, damaged or lack rows.
+
+    A file that the index does not tell of, or that grew before a run was killed, is sound when its rows are.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    wrong: dict[str, str] = {}
+    try:
+        noted = _index(folder)
+    except OutagesError as error:
+        return found, {INDEX: error.message}
+    for name in sorted({*noted, *(path.name for path in folder.glob("*.parquet"))}):
+        path, before = folder / name, noted.get(name)
+        if not path.exists():
+            wrong[name] = "it is gone"
+            continue
+        try:
+            rows, digest = read(path).height, sha256(path)
+        except OutagesError as error:
+            wrong[name] = error.message
+            continue
+        found[name] = {"rows": rows, "sha256": digest}
+        if before and before != found[name] and rows <= before["rows"]:
+            wrong[name] = f"it has {rows:,} rows, not the {before['rows']:,} that were archived"
+    return found, wrong
+
+
+def _index(folder: Path) -> dict[str, dict[str, Any]]:
+    path = folder / INDEX
+    try:
+        noted: dict[str, dict[str, Any]] = read_json(path) if path.exists() else {}
+    except ValueError as error:
+        raise _damaged(path, str(error)) from error
+    return noted
 
 
 def read(path: Path) -> pl.DataFrame:

@@ -10,12 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .breaker import Breaker
 from .clock import HOUR, iso, parse_iso
 from .errors import OutagesError
-from .files import sha256
+
+if TYPE_CHECKING:
+    from psycopg import Connection
 
 OK, STALE, UNKNOWN = "ok", "stale", "unknown"
 WINDOW = timedelta(days=7)
@@ -117,12 +119,19 @@ def breaker(path: Path, wall: datetime) -> Check:
 
 
 def warehouse(
-    url: str | None, cluster: Path, receipts: Sequence[Mapping[str, Any]], golden: Path, at_work: int | None
+    url: str | None,
+    cluster: Path,
+    receipts: Sequence[Mapping[str, Any]],
+    golden: Path,
+    at_work: int | None,
+    published: Sequence[str] = (),
+    hot_rows: int = 0,
 ) -> Check:
-    """Whether the database can be reached and holds the months of the receipts and the events of `golden`.
+    """Whether the database can be reached and holds the months of the receipts and the events of `golden`, all rows.
 
-    The embedded server is started for it, a cluster never made. `at_work` is the process of a run under way, which
-    may be about to load what is missing.
+    `published` are the ids that dashboard_stats, and `hot_rows` the rows that interrupciones_hot has at least, when
+    the database is what is published to. The embedded server is started for it, a cluster never made. `at_work` is
+    the process of a run under way, which may be about to load what is missing.
     """
     name, limit = "database", "complete"
     if not receipts:
@@ -132,27 +141,55 @@ def warehouse(
         return Check(name, STALE, "gone", f"there is none in {cluster}", limit, rebuild)
     import psycopg
 
-    from .loading import stale_months
+    from .loading import stale_events, stale_months
     from .postgres import database
 
     try:
         with database(url, cluster) as conn:
             behind = stale_months(conn, receipts)
-            held = conn.execute("SELECT golden_sha256 FROM cargas_eventos").fetchone()
+            events = not golden.exists() or not stale_events(conn, golden)
+            lost = _lost(conn, published, hot_rows)
     except OutagesError as error:
         return Check(name, STALE, "unreachable", error.message, limit, "See docs/error-codes.md.", {"code": error.code})
     except psycopg.errors.UndefinedTable:
         return Check(name, STALE, "empty", "it has no tables of this workflow", limit, rebuild)
     except psycopg.Error as error:
         return Check(name, STALE, "unreachable", f"it does not answer: {type(error).__name__}", limit, "See its log.")
-    events = not golden.exists() or held == (sha256(golden),)
-    facts = {"months_behind": behind, "events_behind": not events}
-    if not behind and events:
+    facts = {"months_behind": behind, "events_behind": not events, "lost": lost}
+    if not behind and events and not lost:
         return Check(name, OK, "complete", f"{len(receipts)} months and the events", limit, None, facts)
-    text = "behind: " + ", ".join([*behind, *([] if events else ["the events"])])
+    missing = [*behind, *([] if events else ["the events"])]
+    text = "behind: " + ", ".join([*missing, *lost])
     if at_work:
         return Check(name, UNKNOWN, "behind", text, limit, f"A run is at work (process {at_work}): look again.", facts)
-    return Check(name, STALE, "behind", text, limit, f"The next job that reads it loads them. {rebuild}", facts)
+    again = "Remove results/gold/all.done and run again, which publishes anew."
+    advice = f"The next job that reads it loads them. {rebuild}" if missing else again
+    return Check(name, STALE, "behind", text, limit, advice, facts)
+
+
+def _lost(conn: Connection, published: Sequence[str], hot_rows: int) -> list[str]:
+    """Tables of what is published that lack rows."""
+    there = {name for (name,) in conn.execute("SELECT id FROM dashboard_stats").fetchall()}
+    hot = conn.execute("SELECT count(*) FROM interrupciones_hot").fetchone()
+    lacking = {"dashboard_stats": not there.issuperset(published), "interrupciones_hot": not hot or hot[0] < hot_rows}
+    return [name for name, lacks in lacking.items() if lacks]
+
+
+def archive(folder: Path) -> Check:
+    """Whether every file of the cold archive is there with the rows that were archived, each as its digest tells."""
+    from .cold import verify
+
+    name, limit = "archive", "sound"
+    found, wrong = verify(folder)
+    if not found and not wrong:
+        return Check(name, UNKNOWN, None, "nothing has left the last 30 days yet", limit)
+    facts = {"files": found, "wrong": wrong}
+    if not wrong:
+        rows = sum(file["rows"] for file in found.values())
+        return Check(name, OK, "sound", f"{len(found)} files, {rows:,} rows", limit, None, facts)
+    text = "; ".join(f"{file}: {why}" for file, why in wrong.items())
+    advice = f"Restore it from a backup. What is lost for good: take it out of {folder / 'index.json'}."
+    return Check(name, STALE, "damaged", text, limit, advice, facts)
 
 
 def success_rate(lines: Iterable[Mapping[str, Any]], wall: datetime, minimum: float) -> Check:

@@ -8,7 +8,8 @@ one that was killed and comes again, take nothing from each other: what somebody
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -67,17 +68,27 @@ class Hot:
         moment = pl.col("inicio", "fin").str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z", time_unit="us", time_zone="UTC")
         return frame.with_columns(moment, pl.col("fecha_inicio").str.to_date())
 
-    def put(self, rows: pl.DataFrame, before: Mapping[str, str]) -> int:
-        """Insert rows, or put them in the place of the versions named in `before`; how many are there now."""
+    def put(
+        self, rows: pl.DataFrame, before: Mapping[str, str], fits: Callable[[int], bool] = lambda size: True
+    ) -> pl.DataFrame:
+        """Insert rows, or put them in the place of the versions named in `before` and of no other.
+
+        `fits` is asked before each call whether so many bytes may come (as JSON, which is more than they take there);
+        the first no ends it. The rows that were sent.
+        """
         import polars as pl
 
         moment = pl.col("inicio", "fin").dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ")
         texts = rows.with_columns(moment, pl.col("fecha_inicio").dt.strftime("%Y-%m-%d"))
-        done = 0
+        sent = 0
         for part in texts.iter_slices(BATCH):
+            told = part.to_dicts()
+            if not fits(len(json.dumps(told, ensure_ascii=False).encode())):
+                break
             known = {key: before[key] for key in part["clave"] if key in before}
-            done += self._call("hot_poner", filas=part.to_dicts(), antes=known)
-        return done
+            self._call("hot_poner", filas=told, antes=known)
+            sent += part.height
+        return rows.head(sent)
 
     def remove(self, pairs: Mapping[str, str]) -> int:
         """Delete the rows that still are those of the pairs; how many the last sending of each call took."""
@@ -126,6 +137,14 @@ def digests(rows: pl.DataFrame) -> pl.Series:
     texts = rows.select(pl.concat_str([part.fill_null("\\N") for part in (*moments, *others)], separator="\x1f"))
     found = [hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() for text in texts.to_series()]
     return pl.Series("huella", found, pl.String)
+
+
+def digest_of(versions: Mapping[str, Version]) -> str:
+    """sha256 of all keys with their digests: equal tables, equal values."""
+    total = hashlib.sha256()
+    for key, version in sorted(versions.items()):
+        total.update(f"{key}\x1f{version.huella}\n".encode())
+    return total.hexdigest()
 
 
 def bounds(states: Sequence[Path]) -> Bounds | None:

@@ -79,8 +79,17 @@ def load_month(conn: Connection, month: str, silver: Path, hours: Path) -> dict[
 
 
 def stale_months(conn: Connection, receipts: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Months of the receipts that the database lacks or holds from other files, in their order."""
-    loaded = {mes: digests for mes, *digests in conn.execute("SELECT mes, silver_sha256, hours_sha256 FROM cargas")}
+    """Months of the receipts that the database lacks, holds from other files or has lost rows of, in their order."""
+    found = conn.execute(
+        """
+        SELECT mes, silver_sha256, hours_sha256
+        FROM cargas
+        LEFT JOIN (SELECT mes, count(*) FROM observaciones GROUP BY mes) AS o (mes, filas_ahora) USING (mes)
+        LEFT JOIN (SELECT mes, count(*) FROM cobertura GROUP BY mes) AS c (mes, horas_ahora) USING (mes)
+        WHERE filas = coalesce(filas_ahora, 0) AND horas = coalesce(horas_ahora, 0)
+        """
+    )
+    loaded = {mes: digests for mes, *digests in found}
     return sorted(
         receipt["month"]
         for receipt in receipts
@@ -184,11 +193,17 @@ def _rows_of(conn: Connection, table: str) -> int:
 
 
 def heal_events(conn: Connection, golden: Path) -> bool:
-    """Replace the events when the database holds none or those of another file; whether it had to."""
-    if conn.execute("SELECT golden_sha256 FROM cargas_eventos").fetchone() == (sha256(golden),):
-        return False
-    replace_events(conn, golden)
-    return True
+    """Replace the events when the database holds none, those of another file or not all; whether it had to."""
+    stale = stale_events(conn, golden)
+    if stale:
+        replace_events(conn, golden)
+    return stale
+
+
+def stale_events(conn: Connection, golden: Path) -> bool:
+    """Whether the database holds other events than those of the file, or another number of them than it loaded."""
+    held = conn.execute("SELECT golden_sha256, filas FROM cargas_eventos").fetchone()
+    return held != (sha256(golden), _rows_of(conn, "fact_interrupciones"))
 
 
 def _mes(month: str) -> int:

@@ -16,7 +16,7 @@ from . import capacity, cold
 from .clock import iso
 from .errors import OutagesError
 from .fingerprint import REPOSITORY
-from .hot import Bounds, Hot, Version, bounds, leaving, window_rows
+from .hot import Bounds, Hot, Version, bounds, digest_of, leaving, window_rows
 from .names import Names
 from .reporting import log, say
 from .targets import Target
@@ -55,10 +55,8 @@ def _move(
         say(f"  WINDOW_BEHIND: {hot.host} holds {len(newer):,} rows newer than ours, which stay as they are")
     new = [name for name, huella in ours.items() if name not in newer and _huella(theirs, name) != huella]
     reasons = leaving(theirs, ours, within)
-    held_back = None
-    if new and limit is not None and capacity.is_full(sizes, limit):
-        # What leaves still may: it makes room inside the table, which the next rows take.
-        held_back, new = capacity.refuse(sizes, limit, hot.host), []
+    full = limit is not None and capacity.is_full(sizes, limit)
+    if full:  # what leaves still may: it makes room inside the table, which the next rows take
         reasons = {name: reason for name, reason in reasons.items() if reason != "replaced"}
     left = hot.rows({name: theirs[name].huella for name in reasons})
     files = {}
@@ -68,26 +66,48 @@ def _move(
     # Only what was archived is replaced or deleted: of these very versions, whoever else is at work.
     archived = dict(left.select("clave", "huella").iter_rows())
     gone = {name: huella for name, huella in archived.items() if reasons[name] != "replaced"}
-    hot.put(rows.filter(pl.col("clave").is_in(new)), archived)
+    put, held_back = _put(hot, rows.filter(pl.col("clave").is_in(new)), archived, limit)
     hot.remove(gone)
-    if new or gone:
-        _check(hot, {name: ours[name] for name in new}, gone)
+    if put or gone:
+        theirs_now = _check(hot, {name: ours[name] for name in put}, gone)
         sizes = hot.sizes()
+    else:
+        theirs_now = theirs
     capacity.warn(sizes, limit, hot.host)
     done = {
-        "upserted": len(new),
+        "upserted": len(put),
         "archived": len(archived),
         "deleted": len(gone),
         "unchanged": len(set(ours) & set(theirs)) - len(set(new) & set(theirs)),
         "newer": len(newer),
+        "digest": digest_of(theirs_now),
         "cold": files,
         "sizes": sizes,
     }
     return done, held_back
 
 
-def _check(hot: Hot, put: dict[str, str], gone: dict[str, str]) -> None:
-    """Read back: what was put is there, what was deleted is not."""
+def _put(
+    hot: Hot, rows: pl.DataFrame, before: Mapping[str, str], limit: float | None
+) -> tuple[list[str], OutagesError | None]:
+    """Put rows as long as they fit, by the size that the server tells before each call; their keys, and why no more."""
+    told: tuple[dict[str, int], int] = {}, 0
+
+    def fits(more: int) -> bool:
+        nonlocal told
+        if limit is None:
+            return True
+        told = hot.sizes(), more
+        return not capacity.is_full(told[0], limit, more)
+
+    sent = hot.put(rows, before, fits)["clave"].to_list()
+    if limit is None or len(sent) == rows.height:
+        return sent, None
+    return sent, capacity.refuse(told[0], limit, hot.host, told[1], len(sent))
+
+
+def _check(hot: Hot, put: dict[str, str], gone: dict[str, str]) -> dict[str, Version]:
+    """Read back: what was put is there, what was deleted is not. All that is there."""
     after = hot.versions()
     missing = [name for name, huella in put.items() if _huella(after, name) != huella]
     still = [name for name, huella in gone.items() if _huella(after, name) == huella]
@@ -97,6 +117,7 @@ def _check(hot: Hot, put: dict[str, str], gone: dict[str, str]) -> None:
             "is another run at work on it? Run again; nothing is lost."
         )
         raise OutagesError("WINDOW_MISMATCH", message, missing=missing[:20], still=still[:20], host=hot.host)
+    return after
 
 
 def _huella(versions: Mapping[str, Version], name: str) -> str | None:

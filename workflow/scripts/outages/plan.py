@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from .clock import (
     iso,
@@ -73,6 +75,8 @@ class Plan:
     intermediates: list[str] = field(default_factory=list)
     #: How often a run found files gone missing; part of all.done, so that such a run publishes again.
     repairs: int = 0
+    #: What is published to, as `target_of` names it: another target takes everything anew.
+    target: str = "warehouse"
     accepted: frozenset[str] = frozenset()
 
     def accepts(self, month: str) -> bool:
@@ -98,6 +102,7 @@ def make_plan(config: dict[str, Any]) -> Plan:
     plan = Plan(months_of(config["months"], now), source, int(asks))
     plan.accepted = frozenset(config["accept_implausible"])
     plan.settings = of_figures(config)
+    plan.target = target_of(os.environ)
     store, listing = Path(config["store"]), None if asks else _listing(config["source"])
     for month in plan.months:
         plan.hours[month] = pattern_of(config["hours"], month)
@@ -135,6 +140,34 @@ def months_of(months: dict[str, Any], now: datetime) -> list[str]:
     if last > local(now).strftime("%Y-%m"):
         raise OutagesError("MONTHS", f"months.last {last} lies in the future")
     return found
+
+
+def target_of(environment: Mapping[str, str]) -> str:
+    """What the environment names to publish to: "supabase HOST", "warehouse HOST:PORT/DATABASE", or "warehouse".
+
+    Never a user, a password or a key; of an address that makes no sense only the kind.
+    """
+    url, database_url = ((environment.get(name) or "").strip() for name in ("SUPABASE_URL", "DATABASE_URL"))
+    if url:
+        try:
+            return _named("supabase", urlsplit(url).hostname or "")
+        except ValueError:
+            return "supabase"
+    if not database_url:
+        return "warehouse"
+    from psycopg import OperationalError
+    from psycopg.pq import Conninfo
+
+    try:
+        found = {option.keyword: (option.val or b"").decode() for option in Conninfo.parse(database_url.encode())}
+    except (OperationalError, UnicodeDecodeError):
+        return "warehouse"
+    return _named("warehouse", f"{found[b'host']}:{found[b'port']}/{found[b'dbname']}")
+
+
+def _named(kind: str, place: str) -> str:
+    """Kind and place; a place with characters that only a misread password brings in is left out."""
+    return f"{kind} {place}" if re.fullmatch(r"[\w./:,-]+", place) else kind
 
 
 def pattern_of(hours: Hours | dict[str, Hours], month: str) -> Hours:
@@ -201,4 +234,4 @@ def _receipt(path: Path) -> dict[str, Any]:
     return told
 
 
-__all__ = ["Plan", "make_plan", "months_of", "pattern_of", "pin_now"]
+__all__ = ["Plan", "make_plan", "months_of", "pattern_of", "pin_now", "target_of"]
