@@ -94,6 +94,7 @@ NOT_RUN = {
     "PYTHONPATH=workflow/scripts:. .venv/bin/python -m benchmarks.history --months 12 --increments": MEASURES,
     "PYTHONPATH=workflow/scripts:. .venv/bin/python -m benchmarks.bench --code ../other-checkout --results other.json":
         f"{MEASURES}; needs another checkout",
+    "PYTHONPATH=workflow/scripts:. .venv/bin/python -m benchmarks.profile DIRECTORY": MEASURES,
 }  # fmt: skip
 #: What a command may end with besides 0: grep finds no code in the logs of a run without a warning.
 EXITS = {"grep -h '\"code\"' results/logs/*/*.log": (0, 1)}
