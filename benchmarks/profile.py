@@ -69,7 +69,8 @@ def main(directory: Path, month: str | None = None) -> None:
         hours = [0, 6, 12, 18]
         call("dedupe", {
             "bronze": results / f"bronze/{month}.jsonl.zst", "asked": sorted((results / "customers").glob("*.json")),
-            "silver": out / "silver.parquet", "sums": out / "sums.parquet", "states": out / "hours.parquet",
+            "silver": out / "silver.parquet", "sums": out / "sums.parquet",
+            "parts": out / "parts.parquet", "states": out / "hours.parquet",
             "receipt": out / "receipt.json", "month": month, "hours": hours, "through": iso(month_end(month)),
             "ghost_days": 7, "accept_implausible": False, "official": None,
         })  # fmt: skip
@@ -82,6 +83,7 @@ def main(directory: Path, month: str | None = None) -> None:
         ids = [path.name.removesuffix(".schema.json") for path in schemas]
         known = {
             "silver": [results / f"silver/{one}.parquet" for one in months],
+            "parts": [results / f"silver/{one}.parts.parquet" for one in months],
             "sums": [results / f"silver/{one}.regions.parquet" for one in months],
             "states": [results / f"silver/{one}.hours.parquet" for one in months],
             "receipts": [results / f"silver/{one}.json" for one in months],

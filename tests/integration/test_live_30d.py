@@ -17,6 +17,7 @@ from outages.events import events, timeline
 from outages.live import live_30d
 from outages.loading import load_month, replace_events
 from outages.names import Names
+from outages.parts import parts_of
 
 from .small_files import write_month
 
@@ -56,7 +57,10 @@ def both(conn: psycopg.Connection, folder: Path, receipts: list[dict[str, Any]])
     silver = [folder / f"{one['month']}.parquet" for one in receipts]
     states = [folder / f"{one['month']}.hours.parquet" for one in receipts]
     steps = [(path, one["step_hours"]) for path, one in zip(states, receipts, strict=True)]
-    golden = events(silver, timeline(steps, 6), 100, 2)
+    parts = [folder / f"{one['month']}.parts.parquet" for one in receipts]
+    for path, rows, hours, one in zip(parts, silver, states, receipts, strict=True):
+        parts_of(pl.read_parquet(rows), pl.read_parquet(hours), one["step_hours"]).write_parquet(path)
+    golden = events(parts, silver, timeline(steps, 6), 100, 2)
     golden.write_parquet(folder / "golden.parquet")
     for receipt, rows, hours in zip(receipts, silver, states, strict=True):
         load_month(conn, receipt["month"], rows, hours)

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 from outages.clock import labels, step_hours, utc
+from outages.parts import parts_of
 from outages.regional import by_region
 from outages.silver import HOURS_SCHEMA
 
@@ -34,6 +35,7 @@ class Months:
     folder: Path
     silver: list[Path] = field(default_factory=list)
     sums: list[Path] = field(default_factory=list)
+    parts: list[Path] = field(default_factory=list)
     states: list[Path] = field(default_factory=list)
     receipts: list[dict[str, Any]] = field(default_factory=list)
 
@@ -84,6 +86,8 @@ class Months:
         observations.write_parquet(self.silver[-1])
         hourly.write_parquet(self.states[-1])
         by_region(observations, hourly).write_parquet(self.sums[-1])
+        self.parts.append(self.folder / f"{month}.parts.parquet")
+        parts_of(observations, hourly, step_hours(hours)).write_parquet(self.parts[-1])
         return self
 
     def customers(

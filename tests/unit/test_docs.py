@@ -16,6 +16,7 @@ import yaml
 from outages.denominators import Value, table
 from outages.events import GOLDEN_SCHEMA, events, timeline
 from outages.names import Names
+from outages.parts import parts_of
 from outages.regional import REGIONS_SCHEMA, by_region
 from outages.silver import FLAGS, HOURS_SCHEMA, KEY, Reading, hour_states, observe, read_answers, reconcile
 from outages.store import Answer
@@ -170,10 +171,11 @@ def test_types_and_nulls_of_files_are_told(tmp_path: Path) -> None:
     states = hour_states("2025-01", reading, observations, "all", datetime(2025, 2, 1, tzinfo=UTC))
     assert set(states["estado"]) == {"observed", "gap", "unasked"}
     assert told("results/silver/{month}.hours.parquet") == of_frame(states)
+    assert told("results/silver/{month}.parts.parquet") == of_frame(parts_of(observations, states, 1))
     assert told("results/silver/{month}.regions.parquet") == of_frame(by_region(observations, states))
 
     months = Months(tmp_path).add("2025-01", [500, 500, None, 500, 0, 0, 0], shapes="AABBBBB")
-    golden = events(months.silver, timeline([(months.states[0], 1)], 6), 100, 2)
+    golden = events(months.parts, months.silver, timeline([(months.states[0], 1)], 6), 100, 2)
     assert set(golden["formato"]) == {"A", "B"}
     assert told("results/gold/golden_interrupciones.parquet") == of_frame(golden)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from outages.events import GOLDEN_SCHEMA, events, timeline
+from outages.parts import parts_of
 from outages.silver import HOURS_SCHEMA
 
 from tests.unit.months import Months
@@ -36,7 +37,14 @@ def build(
                "fantasma": pl.Boolean}  # fmt: skip
     pl.DataFrame(rows, schema=columns, orient="row").write_parquet(folder / "silver.parquet")
     pl.DataFrame(hours, schema=HOURS_SCHEMA, orient="row").write_parquet(folder / "hours.parquet")
-    return events([folder / "silver.parquet"], timeline([(folder / "hours.parquet", step)], 6), open_customers, 2)
+    return joined(folder, step, open_customers)
+
+
+def joined(folder: Path, step: int = 1, open_customers: int = 500) -> pl.DataFrame:
+    """Events of the month whose observations and hours lie in a folder; its parts are written beside them."""
+    silver, hours = folder / "silver.parquet", folder / "hours.parquet"
+    parts_of(pl.read_parquet(silver), pl.read_parquet(hours), step).write_parquet(folder / "parts.parquet")
+    return events([folder / "parts.parquet"], [silver], timeline([(hours, step)], 6), open_customers, 2)
 
 
 def spans(found: pl.DataFrame, step: int = 1) -> list[tuple[int, int]]:
@@ -80,7 +88,7 @@ def test_shape_b_cases(
 def test_a_change_of_the_clock_is_no_gap(tmp_path: Path, month: str, hours: list[int] | str, gap: int) -> None:
     """800 out at every snapshot of a month with 23 or 25 hours in a day: one event, whose end is not seen."""
     one = Months(tmp_path).add(month, [800] * 744, shapes="B", hours=hours)
-    found = events(one.silver, timeline([(one.states[0], one.receipts[0]["step_hours"])], gap), 500, 2)
+    found = events(one.parts, one.silver, timeline([(one.states[0], one.receipts[0]["step_hours"])], gap), 500, 2)
     assert found.select("clientes_afectados", "horas_sin_dato").rows() == [(800, 0)]
 
 
@@ -92,7 +100,7 @@ def test_what_is_missing_across_a_change_of_the_clock_is_counted_by_the_pattern(
     before = 4 * 6  # the missing ones are the last before the change
     values = [800] * (before - missing) + [GAP] * missing + [800] * 8 + [0] * 3
     one = Months(tmp_path).add("2025-09", values, shapes="B", hours=[0, 6, 12, 18], rest="gap")
-    assert events(one.silver, timeline([(one.states[0], 6)], 6), 500, 2).height == found
+    assert events(one.parts, one.silver, timeline([(one.states[0], 6)], 6), 500, 2).height == found
 
 
 def test_four_a_day_stand_for_six_hours_each(tmp_path: Path) -> None:
@@ -144,10 +152,9 @@ def test_columns_order_and_nulls(tmp_path: Path) -> None:
 def test_a_ghost_is_an_event_whose_last_observation_is_one(tmp_path: Path) -> None:
     build(tmp_path, [5, 5, 5], "A")
     silver = pl.read_parquet(tmp_path / "silver.parquet")
-    hours = timeline([(tmp_path / "hours.parquet", 1)], 6)
     for flags, expected in (([False, False, True], True), ([True, True, False], False)):
-        silver.with_columns(fantasma=pl.Series(flags)).write_parquet(tmp_path / "ghosts.parquet")
-        assert events([tmp_path / "ghosts.parquet"], hours, 500, 2)["fantasma"].to_list() == [expected]
+        silver.with_columns(fantasma=pl.Series(flags)).write_parquet(tmp_path / "silver.parquet")
+        assert joined(tmp_path)["fantasma"].to_list() == [expected]
 
 
 def test_an_event_across_two_months_is_one(tmp_path: Path) -> None:
@@ -160,7 +167,7 @@ def test_an_event_across_two_months_is_one(tmp_path: Path) -> None:
             pl.read_parquet(path).with_columns(pl.col("hora_utc") + timedelta(hours=3 * number)).write_parquet(path)
         files.append(tmp_path / month / "silver.parquet")
         hours.append((tmp_path / month / "hours.parquet", 1))
-    found = events(files, timeline(hours, 6), 500, 2)
+    found = events([], files, timeline(hours, 6), 500, 2)
     assert found.select("clientes_afectados", "clientes_hora", "observaciones").rows() == [(900, 2300, 3)]
-    again = events(files[::-1], timeline(hours[::-1], 6), 500, 2)
+    again = events([], files[::-1], timeline(hours[::-1], 6), 500, 2)
     assert again.equals(found)

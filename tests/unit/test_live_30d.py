@@ -22,7 +22,7 @@ FULL = 800
 def payload(months: Months) -> list[dict[str, Any]]:
     """The payload of the months, with the events that they hold, checked against its schema."""
     steps = [(path, receipt["step_hours"]) for path, receipt in zip(months.states, months.receipts, strict=True)]
-    golden = events(months.silver, timeline(steps, 6), 100, 2)
+    golden = events(months.parts, months.silver, timeline(steps, 6), 100, 2)
     items = live_30d(golden, months.silver, months.states, months.receipts, LISTED)
     validate("live_30d", items, SCHEMAS)
     return items
@@ -165,7 +165,7 @@ def test_february_lets_three_months_into_the_window_and_no_more(tmp_path: Path) 
     months.add("2025-03", [4])
     expected = [2] * (720 - 1 - 28 * 24) + [3] * 28 * 24 + [4]
     steps = [(path, 1) for path in months.states]
-    golden = events(months.silver, timeline(steps, 6), 100, 2)
+    golden = events(months.parts, months.silver, timeline(steps, 6), 100, 2)
     for path in (months.silver[0], months.states[0]):
         path.unlink()
     items = live_30d(golden, months.silver, months.states, months.receipts, LISTED)

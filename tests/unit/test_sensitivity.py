@@ -18,7 +18,7 @@ PLACES = [("03101", "CGE"), ("03102", "CGE"), ("13000", "CGE")]
 
 def built(months: Months, opening: int, close: int, gap: int) -> pl.DataFrame:
     hours = [(path, one["step_hours"]) for path, one in zip(months.states, months.receipts, strict=True)]
-    return events(months.silver, timeline(hours, gap), opening, close)
+    return events(months.parts, months.silver, timeline(hours, gap), opening, close)
 
 
 def totals(golden: pl.DataFrame) -> tuple[int, int, int]:

@@ -4,6 +4,7 @@ In   results/bronze/{month}.jsonl.zst       every answer, verbatim
      results/customers/{asked}.json         caps: the values that count for this month
 Out  results/silver/{month}.parquet         one row per (hour, commune, company, start date)
      results/silver/{month}.regions.parquet one row per observed hour and region: sums of these
+     results/silver/{month}.parts.parquet   one row per event of shape A: what the month tells of it
      results/silver/{month}.hours.parquet   one row per hour: observed, gap or unasked
      results/silver/{month}.json            receipt: answers, rows, imputations, coverage
 """
@@ -19,6 +20,7 @@ rule dedupe:
     output:
         silver="results/silver/{month}.parquet",
         sums="results/silver/{month}.regions.parquet",
+        parts="results/silver/{month}.parts.parquet",
         states="results/silver/{month}.hours.parquet",
         receipt="results/silver/{month}.json",
     log:

@@ -9,6 +9,7 @@ Out  results/gold/golden_interrupciones.parquet      one row per event; the same
 rule events:
     input:
         silver=expand("results/silver/{month}.parquet", month=MONTHS),
+        parts=expand("results/silver/{month}.parts.parquet", month=MONTHS),
         states=expand("results/silver/{month}.hours.parquet", month=MONTHS),
         receipts=expand("results/silver/{month}.json", month=MONTHS),
         loaded=expand("results/load/{month}.json", month=MONTHS),

@@ -6,11 +6,12 @@ Units: customers without supply; hours are UTC beside the local label. Definitio
 from pathlib import Path
 from typing import cast
 
-from outages.clock import parse_iso
+from outages.clock import parse_iso, step_hours
 from outages.denominators import read_values, regions_of, table
 from outages.files import sha256, write_json, write_parquet
 from outages.fingerprint import REPOSITORY
 from outages.names import Names
+from outages.parts import parts_of
 from outages.regional import by_region
 from outages.reporting import log, run, tell
 from outages.silver import hour_states, observe, read_answers, reconcile
@@ -22,6 +23,7 @@ def dedupe(
     asked: list[Path],
     silver: Path,
     sums: Path,
+    parts: Path,
     states: Path,
     receipt: Path,
     month: str,
@@ -33,7 +35,7 @@ def dedupe(
 ) -> None:
     """Write the month's observations, their sums by region, the state of its hours, and a receipt.
 
-    The receipt accounts for every source row.
+    Also what the month tells of each event of shape A, `parts`. The receipt accounts for every source row.
 
     `asked` are the files of customers whose values count for the month, `official` the configured table of values.
 
@@ -49,6 +51,7 @@ def dedupe(
     write_parquet(observations, silver)
     write_parquet(hourly, states)
     write_parquet(by_region(observations, hourly), sums)
+    write_parquet(parts_of(observations, hourly, step_hours(hours)), parts)
     told |= {"bronze_sha256": sha256(bronze), "silver_sha256": sha256(silver), "hours_sha256": sha256(states)}
     write_json(told, receipt)
     tell("hours: {observed:,} observed, {gap:,} without an answer, {unasked:,} not asked".format_map(told["hours"]))

@@ -16,6 +16,7 @@ from outages.warehouse import opened
 
 def events(
     silver: list[Path],
+    parts: list[Path],
     states: list[Path],
     receipts: list[Path],
     loaded: list[Path],
@@ -36,7 +37,8 @@ def events(
     hours = build.timeline(
         [(path, receipt["step_hours"]) for path, receipt in zip(states, told, strict=True)], max_gap_hours
     )
-    found = build.events(silver, hours, open_customers, close_snapshots)
+    of_b = [path for path, receipt in zip(silver, told, strict=True) if "B" in receipt["shapes"]]
+    found = build.events(parts, of_b, hours, open_customers, close_snapshots)
     write_parquet(found, golden)
     with opened(database_url, Path(cluster)) as conn:
         healed = heal(conn, told, silver[0].parent)

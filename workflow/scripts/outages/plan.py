@@ -40,6 +40,7 @@ PER_MONTH = (
     "results/bronze/{}.jsonl.zst",
     "results/silver/{}.parquet",
     "results/silver/{}.regions.parquet",
+    "results/silver/{}.parts.parquet",
     "results/silver/{}.hours.parquet",
     "results/silver/{}.json",
     "results/load/{}.json",

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from operator import attrgetter
 from typing import Any
 
 import polars as pl
@@ -18,7 +17,8 @@ import polars as pl
 from .clock import HOUR, Label, labels, step_hours, utc
 from .errors import OutagesError
 from .ledger import by_hour, is_final, precedence
-from .names import Names
+from .names import UNKNOWN, Names
+from .rows import Told, source_rows
 from .shapes import Drift, parse
 from .store import WITH_ROWS, Answer
 
@@ -27,19 +27,6 @@ FLAGS = ["imputado", "geo_desconocida", "empresa_desconocida", "fecha_sustituida
 HOURS_SCHEMA: dict[str, Any] = {
     "hora_utc": pl.Datetime("us", "UTC"), "fecha": pl.Date, "hora": pl.Int8, "estado": pl.String, "motivo": pl.String,
     "formato": pl.String, "filas": pl.Int64, "clientes": pl.Int64, "revisiones": pl.Int32,
-}  # fmt: skip
-_ROW_SCHEMA = {
-    "at": pl.Int32, "region": pl.String, "comuna": pl.String, "empresa": pl.String, "clientes": pl.Int64,
-    "inicio": pl.String, "dia": pl.Int64, "mes": pl.Int64, "anho": pl.Int64, "formato": pl.String,
-}  # fmt: skip
-#: Columns of the frame by shape, with the source's names.
-_FIELDS = {
-    "A": {
-        "region": "NOMBRE_REGION", "comuna": "NOMBRE_COMUNA", "empresa": "NOMBRE_EMPRESA",
-        "clientes": "CLIENTES_AFECTADOS", "inicio": "FECHA_INT_STR", "dia": "DIA_INT", "mes": "MES_INT",
-        "anho": "ANHO_INT",
-    },
-    "B": {"region": "NOMBRE_REGION", "comuna": "NOMBRE_COMUNA", "clientes": "CLIENTES_AFECTADOS"},
 }  # fmt: skip
 
 
@@ -84,30 +71,6 @@ def read_answers(answers: Sequence[Answer], accept_implausible: bool) -> Reading
     return reading
 
 
-def source_rows(reading: Reading) -> pl.DataFrame:
-    """The rows of the answers that count, as a frame of the source's texts; `at` numbers the winners."""
-    frames = [pl.DataFrame(schema=_ROW_SCHEMA)]
-    for shape, fields in _FIELDS.items():
-        winners = [(at, rows) for at, (_, found, rows) in enumerate(reading.winners) if found == shape]
-        if not winners:
-            continue
-        # Column by column and all answers at once: a frame of each answer took four times as long.
-        told = [row for _, rows in winners for row in rows]
-        columns: dict[str, Any] = {column: list(map(attrgetter(field), told)) for column, field in fields.items()}
-        columns["at"] = [at for at, rows in winners for _ in rows]
-        if str in set(map(type, columns["clientes"])):
-            columns["clientes"] = [_customers(value) for value in columns["clientes"]]
-        kinds = {name: kind for name, kind in _ROW_SCHEMA.items() if name in columns}
-        frames.append(pl.DataFrame(columns, schema=kinds).with_columns(formato=pl.lit(shape)))
-    return pl.concat(frames, how="diagonal")
-
-
-def _customers(value: int | str | None) -> int | None:
-    if isinstance(value, str):
-        return int(value) if value else None
-    return value
-
-
 def observe(
     reading: Reading, names: Names, caps: dict[str, int | None], ghost_days: int
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
@@ -116,38 +79,24 @@ def observe(
     `caps` gives the customers of each region (2-digit code) that month, or None where nothing is known. The
     counts are of source rows for imputations and of observations for `capped` and `ghosts`.
     """
-    rows = source_rows(reading)
-    hours = pl.DataFrame(
-        {
-            "at": range(len(reading.winners)),
-            "hora_utc": [utc(label) for label, *_ in reading.winners],
-            "fecha": [label.fecha for label, *_ in reading.winners],
-            "hora": [label.hora for label, *_ in reading.winners],
-        },
-        schema={"at": pl.Int32, "hora_utc": pl.Datetime("us", "UTC"), "fecha": pl.Date, "hora": pl.Int8},
+    rows, told = source_rows([(shape, rows) for _, shape, rows in reading.winners])
+    answers = pl.DataFrame(
+        [(utc(label), label.fecha, label.hora, shape) for label, shape, _ in reading.winners],
+        schema={name: kind for name, kind in HOURS_SCHEMA.items() if name in ("hora_utc", "fecha", "hora", "formato")},
+        orient="row",
     )
-    places = _table(rows, ["region", "comuna"], "codigo_comuna", lambda pair: names.place(*pair))
-    companies = _table(rows, ["empresa"], "nombre_empresa", lambda one: names.company(one[0]))
-    starts = _table(rows, ["inicio"], "fecha_inicio", lambda one: parse_start(one[0]), pl.Date)
-    rows = (
-        rows.join(hours, on="at", how="left")
-        .join(places, on=["region", "comuna"], how="left", nulls_equal=True)
-        .join(companies, on="empresa", how="left", nulls_equal=True)
-        .join(starts, on="inicio", how="left", nulls_equal=True)
-    )
+    pairs = sorted({_pair(one, names) for one in told})
+    known = _resolved(told, names, pairs)
+    rows = rows.hstack(answers.select("fecha", "formato")[rows["at"]]).hstack(known[rows["told"]])
     is_a = pl.col("formato") == "A"
     no_start = is_a & (pl.col("fecha_inicio").is_null() | (pl.col("fecha_inicio") > pl.col("fecha")))
-    told = pl.concat_str(["anho", "mes", "dia"], separator="-")
-    meant = pl.col("fecha_inicio").dt.strftime("%-Y-%-m-%-d")
     rows = rows.with_columns(
         imputado=pl.col("clientes").is_null(),
-        geo_desconocida=pl.col("codigo_comuna").str.ends_with("000"),
-        empresa_desconocida=is_a & (pl.col("nombre_empresa") == "UNKNOWN"),
+        empresa_desconocida=is_a & pl.col("empresa_desconocida"),
         fecha_sustituida=no_start,
-        discordante=(is_a & (told != meant)).fill_null(False),
     ).with_columns(
         clientes=pl.col("clientes").fill_null(0),
-        fecha_inicio=pl.when(no_start).then("fecha").otherwise("fecha_inicio"),
+        fecha_inicio=pl.when("fecha_sustituida").then("fecha").otherwise("fecha_inicio"),
     )
     counts = {
         "imputado": int(rows["imputado"].sum()),
@@ -156,59 +105,79 @@ def observe(
         "empresa_no_publicada": int((rows["formato"] == "B").sum()),
         "fecha_sustituida": int(rows["fecha_sustituida"].sum()),
         "fecha_discordante": int(rows["discordante"].sum()),
-        "unresolved_places": _unresolved(rows, "geo_desconocida", ["region", "comuna"]),
-        "unresolved_companies": _unresolved(rows, "empresa_desconocida", ["empresa"]),
+        "unresolved_places": _unresolved(rows, told, "geo_desconocida", ["region", "comuna"]),
+        "unresolved_companies": _unresolved(rows, told, "empresa_desconocida", ["empresa"]),
         "reported": int(rows["clientes"].sum()),
     }
-    observations = _capped(_summed(rows), names, caps, ghost_days)
+    sums = _summed(rows)
+    named = sums.hstack(answers[sums["at"]]).hstack(_named(pairs, names, caps)[sums["pair"]])
+    observations = _capped(named, ghost_days)
     counts |= {"capped": int(observations["recortado"].sum()), "ghosts": int(observations["fantasma"].sum())}
     return observations, counts
 
 
-def _table(rows: pl.DataFrame, keys: list[str], name: str, resolve: Any, kind: Any = pl.String) -> pl.DataFrame:
-    """Each distinct spelling once, with what it resolves to."""
-    distinct = rows.select(keys).unique()
-    return distinct.with_columns(pl.Series(name, [resolve(pair) for pair in distinct.iter_rows()], dtype=kind))
+def _pair(told: Told, names: Names) -> tuple[str, str]:
+    return names.place(told.region, told.comuna), names.company(told.empresa)
 
 
-def _unresolved(rows: pl.DataFrame, flag: str, keys: list[str]) -> list[dict[str, Any]]:
-    found = rows.filter(pl.col(flag)).group_by(keys).agg(filas=pl.len())
-    return found.sort([*keys, "filas"], nulls_last=False).to_dicts()
+def _resolved(told: Sequence[Told], names: Names, pairs: Sequence[tuple[str, str]]) -> pl.DataFrame:
+    """What follows from each of the source's texts, a line each; `pair` is its place in `pairs`."""
+    number = {pair: at for at, pair in enumerate(pairs)}
+    days = {text: parse_start(text) for text in {one.inicio for one in told}}
+    table = []
+    for one in told:
+        pair, day = _pair(one, names), days[one.inicio]
+        stated = (one.dia, one.mes, one.anho)
+        discordant = day is not None and None not in stated and stated != (day.day, day.month, day.year)
+        table.append((number[pair], day, pair[0].endswith("000"), pair[1] == UNKNOWN, discordant))
+    schema = {
+        "pair": pl.Int32, "fecha_inicio": pl.Date, "geo_desconocida": pl.Boolean, "empresa_desconocida": pl.Boolean,
+        "discordante": pl.Boolean,
+    }  # fmt: skip
+    return pl.DataFrame(table, schema=schema, orient="row")
+
+
+def _named(pairs: Sequence[tuple[str, str]], names: Names, caps: dict[str, int | None]) -> pl.DataFrame:
+    """Code, company, names and cap of each pair."""
+    table = [
+        (code, company, names.region_name(code), names.commune_name(code), caps.get(code[:2]))
+        for code, company in pairs
+    ]
+    texts = ("codigo_comuna", "nombre_empresa", "nombre_region", "nombre_comuna")
+    return pl.DataFrame(table, schema={**dict.fromkeys(texts, pl.String), "cap": pl.Int64}, orient="row")
+
+
+def _unresolved(rows: pl.DataFrame, told: Sequence[Told], flag: str, keys: list[str]) -> list[dict[str, Any]]:
+    """Each spelling that did not resolve, with its rows."""
+    found: Counter[tuple[str | None, ...]] = Counter()
+    for at, count in rows.filter(pl.col(flag))["told"].value_counts().iter_rows():
+        found[tuple(getattr(told[at], key) for key in keys)] += count
+    spellings = sorted(found, key=lambda one: [(text is not None, text or "") for text in one])
+    return [dict(zip(keys, one, strict=True)) | {"filas": found[one]} for one in spellings]
 
 
 def _summed(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.group_by([*KEY, "fecha", "hora"]).agg(
+    """Rows of one answer, place, company and start date as one, in the order of KEY: answers and pairs are sorted."""
+    key = ["at", "pair", "fecha_inicio"]
+    sums = rows.group_by(key).agg(
+        pl.col("imputado", "geo_desconocida", "empresa_desconocida", "fecha_sustituida").any(),
         clientes_reportados=pl.col("clientes").sum(),
         filas=pl.len().cast(pl.Int64),
-        imputado=pl.col("imputado").any(),
-        geo_desconocida=pl.col("geo_desconocida").any(),
-        empresa_desconocida=pl.col("empresa_desconocida").any(),
-        fecha_sustituida=pl.col("fecha_sustituida").any(),
     )
+    return sums.sort(key)
 
 
-def _capped(observations: pl.DataFrame, names: Names, caps: dict[str, int | None], ghost_days: int) -> pl.DataFrame:
-    codes = observations.select("codigo_comuna").unique()
-    places = codes.with_columns(
-        nombre_region=pl.Series([names.region_name(code) for code in codes["codigo_comuna"]], dtype=pl.String),
-        nombre_comuna=pl.Series([names.commune_name(code) for code in codes["codigo_comuna"]], dtype=pl.String),
-        cap=pl.Series([caps.get(code[:2]) for code in codes["codigo_comuna"]], dtype=pl.Int64),
-    )
+def _capped(sums: pl.DataFrame, ghost_days: int) -> pl.DataFrame:
     reported = pl.col("clientes_reportados")
     age = (pl.col("fecha") - pl.col("fecha_inicio")).dt.total_days().cast(pl.Int32)
-    return (
-        observations.join(places, on="codigo_comuna", how="left")
-        .with_columns(
-            recortado=(reported > pl.col("cap")).fill_null(False),
-            clientes_afectados=pl.min_horizontal(reported, "cap"),
-            antiguedad_dias=age,
-            fantasma=(age > ghost_days).fill_null(False),
-        )
-        .select(
-            *KEY, "fecha", "hora", "nombre_region", "nombre_comuna", "clientes_afectados", "clientes_reportados",
-            "filas", "antiguedad_dias", *FLAGS,
-        )
-        .sort(KEY)
+    return sums.with_columns(
+        recortado=(reported > pl.col("cap")).fill_null(False),
+        clientes_afectados=pl.min_horizontal(reported, "cap"),
+        antiguedad_dias=age,
+        fantasma=(age > ghost_days).fill_null(False),
+    ).select(
+        *KEY, "fecha", "hora", "nombre_region", "nombre_comuna", "clientes_afectados", "clientes_reportados", "filas",
+        "antiguedad_dias", *FLAGS,
     )  # fmt: skip
 
 
