@@ -35,9 +35,9 @@ class Months:
     folder: Path
     silver: list[Path] = field(default_factory=list)
     sums: list[Path] = field(default_factory=list)
-    parts: list[Path] = field(default_factory=list)
     states: list[Path] = field(default_factory=list)
     receipts: list[dict[str, Any]] = field(default_factory=list)
+    parts: list[Path] = field(default_factory=list)
 
     def add(
         self, month: str, snapshots: Sequence[Snapshot], shapes: str = "A", hours: Sequence[int] | str = "all",

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 from outages.clock import months_between
-from outages.major_days import LEAST_DAYS, Day, t_med, threshold
+from outages.major_days import LEAST_DAYS, Day, day_of, t_med, threshold
 from outages.payloads import validate
 from outages.reliability import DAILY_SCHEMA, Indices, daily, indices, reliability
 
@@ -249,7 +249,7 @@ def test_patterns_that_differ_are_mixed(tmp_path: Path) -> None:
 def day(fecha: date, saidi: float | None, complete: bool = True, over: bool = True) -> Day:
     """A day of a region with a million customers."""
     hours = None if saidi is None else round(saidi * 1_000_000)
-    return Day(fecha, hours, 0, 0, 24, 24, complete, over, 1_000_000, "own")
+    return day_of(fecha, hours, 0, 0, 24, 24, complete, over, 1_000_000, "own")
 
 
 def some(year: int, values: Sequence[float | None], **more: bool) -> list[Day]:
@@ -274,7 +274,7 @@ def test_five_years_before_and_no_more() -> None:
 def test_too_few_days_and_no_denominator_are_refused() -> None:
     assert threshold(some(2022, [1.0] * (LEAST_DAYS - 1)), 2023).refused == "days"
     assert threshold(some(2022, [1.0] * LEAST_DAYS), 2023).hours == pytest.approx(1)
-    unknown = [one._replace(customers=None, state="none") for one in some(2022, [1.0] * 40)]
+    unknown = [day_of(*one[:8], None, "none") for one in some(2022, [1.0] * 40)]
     assert threshold(unknown, 2023)[:2] == (None, "denominator")
 
 

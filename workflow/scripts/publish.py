@@ -6,10 +6,11 @@ payload, a bare JSON array. A failure leaves no receipt and what was public as i
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from outages.capacity import check, limit_of
 from outages.errors import OutagesError
 from outages.files import json_bytes, read_json, sha256, write_json
@@ -158,7 +159,15 @@ def _move_again(
 
 def _differing(ours: dict[str, Any], public: dict[str, Any]) -> list[str]:
     """Ids whose public data are absent or other than ours."""
-    return [name for name, data in ours.items() if name not in public or not same(data, public[name])]
+    return [name for name, data in ours.items() if name not in public or not _equal(data, public[name])]
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """As `same`; most are equal to the byte, which is told ten times sooner."""
+    with suppress(OverflowError):  # an integer of more than 64 bits, which jsonb makes of 1e300
+        if msgspec.json.encode(one, order="sorted") == msgspec.json.encode(other, order="sorted"):
+            return True
+    return same(one, other)
 
 
 def same(one: Any, other: Any) -> bool:

@@ -110,15 +110,17 @@ def coverage(receipts: list[dict[str, Any]], regions: list[str]) -> Items:
 
 def coverage_hours(states: list[Path], receipts: list[dict[str, Any]]) -> Items:
     """The states of hours by month and hour of the day; hours that the pattern leaves out are absent."""
-    items = []
-    for path, receipt in sorted(zip(states, receipts, strict=True), key=lambda one: str(one[1]["month"])):
-        asked = pl.read_parquet(path, columns=["hora", "estado", "motivo"]).filter(
-            pl.col("motivo").ne_missing("not in pattern")
-        )
-        counts = {state: (pl.col("estado") == state).sum().cast(pl.Int64) for state in ("observed", "gap", "unasked")}
-        by_hour = asked.group_by(pl.col("hora").cast(pl.Int64)).agg(**counts).sort("hora")
-        items += [{"mes": f"{receipt['month']}-01"} | row for row in by_hour.to_dicts()]
-    return items
+    months = {str(path): f"{receipt['month']}-01" for path, receipt in zip(states, receipts, strict=True)}
+    counts = {state: (pl.col("estado") == state).sum().cast(pl.Int64) for state in ("observed", "gap", "unasked")}
+    return (
+        pl.scan_parquet(list(months), include_file_paths="file")
+        .filter(pl.col("motivo").ne_missing("not in pattern"))
+        .group_by(mes=pl.col("file").replace_strict(months), hora=pl.col("hora").cast(pl.Int64))
+        .agg(**counts)
+        .sort("mes", "hora")
+        .collect()
+        .to_dicts()
+    )
 
 
 def outcomes(days: pl.DataFrame) -> pl.DataFrame:

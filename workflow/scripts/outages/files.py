@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -41,8 +43,8 @@ def write_json(value: Any, path: Path) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The value of a JSON file."""
-    return json.loads(path.read_bytes())
+    """The value of a JSON file; a `ValueError` when it holds none."""
+    return msgspec.json.decode(path.read_bytes())
 
 
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:

@@ -19,7 +19,11 @@ LEAST_DAYS = 30
 
 
 class Day(NamedTuple):
-    """One local day of a region; the first three figures are None when no hour of it was observed."""
+    """One local day of a region; the first three figures are None when no hour of it was observed.
+
+    `saidi` is in hours, None where it cannot be told; of a day not fully observed it is a lower bound. `mes` is
+    YYYY-MM. Both follow from the rest, and are asked for so often that `day_of` works them out once.
+    """
 
     fecha: date
     customer_hours: int | None
@@ -31,11 +35,18 @@ class Day(NamedTuple):
     over: bool
     customers: int | None
     state: str
+    saidi: float | None
+    mes: str
 
-    @property
-    def saidi(self) -> float | None:
-        """Hours; of a day not fully observed a lower bound."""
-        return None if self.customer_hours is None or not self.customers else self.customer_hours / self.customers
+
+def day_of(
+    fecha: date, customer_hours: int | None, ghosts: int | None, rises: int | None, represented: int, asked: int,
+    complete: bool, over: bool, customers: int | None, state: str,
+) -> Day:  # fmt: skip
+    """The day with what follows from its figures."""
+    saidi = None if customer_hours is None or not customers else customer_hours / customers
+    mes = f"{fecha.year}-{fecha.month:02d}"
+    return Day(fecha, customer_hours, ghosts, rises, represented, asked, complete, over, customers, state, saidi, mes)
 
 
 class Threshold(NamedTuple):

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from .denominators import COUNTRY
-from .major_days import YEARS_BEFORE, Day, Threshold, is_major, threshold
+from .major_days import YEARS_BEFORE, Day, Threshold, day_of, is_major, threshold
 from .regional import asked_hours, rises_between_months
 
 Items = list[dict[str, Any]]
@@ -119,14 +119,14 @@ def reliability(
     listed = sorted({one["mes"] for one in breaks})
     by_region: dict[str, list[Day]] = defaultdict(list)
     for fecha, region, *rest in days.select(list(DAILY_SCHEMA)).iter_rows():
-        by_region[region].append(Day(fecha, *rest))
+        by_region[region].append(day_of(fecha, *rest))
     items = []
     for region, known in by_region.items():
         years: dict[int, list[Day]] = defaultdict(list)
         months: dict[str, list[Day]] = defaultdict(list)
         for day in known:
             years[day.fecha.year].append(day)
-            months[_month_of(day)].append(day)
+            months[day.mes].append(day)
         before = {
             year: [day for one in range(year - YEARS_BEFORE, year) for day in years.get(one, ())] for year in years
         }
@@ -141,15 +141,11 @@ def reliability(
     return sorted(items, key=lambda item: (item["period"], item["nombre_region"]))
 
 
-def _month_of(day: Day) -> str:
-    return f"{day.fecha.year}-{day.fecha.month:02d}"
-
-
 def _item(
     period: str, region: str, days: list[Day], told: Mapping[str, Mapping[str, Any]], limit: Threshold,
     breaks: list[str],
 ) -> dict[str, Any]:  # fmt: skip
-    months = sorted({_month_of(day) for day in days})
+    months = sorted({day.mes for day in days})
     seen = [day for day in days if day.customer_hours is not None]
     customers, state = _denominator(seen or days)
     represented, asked = sum(day.represented for day in days), sum(day.asked for day in days)
@@ -203,7 +199,7 @@ def _without_ghosts(days: list[Day], customers: float | None) -> float | None:
 
 def _denominator(days: list[Day]) -> tuple[float | None, str]:
     """Mean customers of the months of some days, and the weakest state among them; None when one is not known."""
-    months = {_month_of(day): (day.customers, day.state) for day in days}
+    months = {day.mes: (day.customers, day.state) for day in days}
     values = [number for number, _ in months.values()]
     state = max((state for _, state in months.values()), key=STATES.index)
     if state == "none" or None in values:
