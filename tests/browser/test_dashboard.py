@@ -264,6 +264,16 @@ def test_nine_years_fit_and_the_first_picture_is_told(open_page: Open, tmp_path:
     opened.shoot("nine-years")
 
 
+def test_a_share_is_rounded_down_as_in_the_figures(open_page: Open, tmp_path: Path) -> None:
+    for name, observed, told in (("some", 57, "57,0"), ("most", 9_997, "99,9")):
+        made = world(3)
+        asked = 100 if observed < 100 else 10_000
+        for month in made["_meta"][0]["months"]:
+            month |= {"observed": observed, "gap": asked - observed, "unasked": 0}
+        opened = open_page(written(tmp_path / name, made))
+        assert opened.page.locator("#kpi-coverage").inner_text().startswith(f"{told}%")
+
+
 def test_without_the_last_30_days_the_section_is_left_out(open_page: Open, tmp_path: Path, data: Data) -> None:
     opened = open_page(written(tmp_path, {id: items for id, items in data.items() if id != "live_30d"}))
     expect(opened.page.locator("#live")).to_be_hidden()

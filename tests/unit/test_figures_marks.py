@@ -204,6 +204,6 @@ def test_notes_of_the_meta_item_stand_under_the_title() -> None:
     found = {name: " ".join(spec["title"]["subtitle"]) for name, spec in specs("es", about).items()}
     told = {name: text.replace("\u00a0", " ") for name, text in found.items()}
     assert "Quiebre de la serie, no comparable antes y después: mayo de 2025." in told["monthly-customers"]
-    assert "Sin empresa publicada, y por eso fuera: 1.360.006 de 2.239.214 (61 %)." in told["companies"]
+    assert "Sin empresa publicada, y por eso fuera: 1.360.006 de 2.239.214 (60,7 %)." in told["companies"]
     quiet = " ".join(specs("en", plain | {"breaks": []})["monthly-customers"]["title"]["subtitle"])
     assert "Break" not in quiet

@@ -22,7 +22,7 @@ def by_syntax_tree(module: Path) -> set[Path]:
     return {path for path in found if path.exists()}
 
 
-@pytest.mark.parametrize("module", [*SCRIPTS, *sorted(PACKAGE.glob("*.py"))], ids=lambda path: path.stem)
+@pytest.mark.parametrize("module", [*SCRIPTS, *sorted(PACKAGE.rglob("*.py"))], ids=lambda path: path.stem)
 def test_every_import_of_the_package_is_seen(module: Path) -> None:
     assert set(imports(module)) == by_syntax_tree(module)
 
@@ -33,6 +33,10 @@ def test_imports_in_many_lines_and_inside_functions(tmp_path: Path) -> None:
         "from outages import (\n    clock,\n    names,\n)\ndef f():\n    from outages.store import Store\n"
     )
     assert {path.stem for path in imports(module)} == {"clock", "names", "store"}
+
+
+def test_a_figure_reaches_the_modules_beside_its_folder() -> None:
+    assert PACKAGE / "shares.py" in sources(REPOSITORY / "workflow" / "scripts" / "figures.py")
 
 
 @pytest.mark.parametrize("stage", STAGES)

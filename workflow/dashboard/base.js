@@ -66,11 +66,11 @@ function number(value, digits = 0) {
   return new Intl.NumberFormat(locale(), { maximumFractionDigits: digits }).format(value);
 }
 
-// Never rounded up to 100 %: that would hide a gap.
+// Rounded down, as everywhere: all but a gap is not 100 %. (0.57 x 1000 is 569.9999999999999.)
 function percent(value) {
   if (!known(value)) return word("no_data");
-  const shown = Math.floor(value * 1000) / 1000;
-  return new Intl.NumberFormat(locale(), { style: "percent", maximumFractionDigits: 1 }).format(shown);
+  const shown = Math.floor(value * 1000 + 1e-9) / 1000;
+  return new Intl.NumberFormat(locale(), { style: "percent", minimumFractionDigits: 1 }).format(shown);
 }
 
 function monthName(month) {

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .crate import LAW, SOURCE, Facts
+from .shares import percent
 
 SYNTHETIC = (
     "> **SYNTHETIC DATA. Every figure in this release comes from a replica of the source and none is real. "
@@ -93,7 +94,7 @@ PANEL = ("hourly_panel", "hours")
 def _coverage(months: Sequence[dict[str, Any]]) -> str:
     rows = [
         f"| {month['month']} | {month['observed']:,} | {month['gap']:,} | {month['unasked']:,} "
-        f"| {'' if month['coverage'] is None else format(month['coverage'], '.2%')} "
+        f"| {'' if month['coverage'] is None else percent(month['coverage'], 2) + '%'} "
         f"| {', '.join(f'{shape} {hours:,}' for shape, hours in sorted(month['shapes'].items()))} |"
         for month in months
     ]

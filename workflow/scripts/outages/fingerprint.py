@@ -18,7 +18,7 @@ REPOSITORY = PACKAGE.parents[2]
 
 #: An import from the package, at whatever depth of indentation; a syntax tree would cost each run 0.1 s more.
 _IMPORT = re.compile(
-    rf"^[ \t]*from[ \t]+(\.\w*|{PACKAGE.name}(?:\.\w+)*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)", re.MULTILINE
+    rf"^[ \t]*from[ \t]+(\.{{1,2}}\w*|{PACKAGE.name}(?:\.\w+)*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)", re.MULTILINE
 )
 
 

@@ -20,6 +20,7 @@ import polars as pl
 
 from .clock import labels, months_between, parse_month
 from .errors import OutagesError
+from .shares import percent
 
 REPLICATES = 2_000
 SEED = 1366
@@ -147,7 +148,7 @@ def _not_comparable(
         if share < COVERAGE:
             absent = sum(month not in known for month in months)
             built = f", {absent} of {len(months)} months are not part of this run" if absent else ""
-            reasons.append(("coverage", f"coverage {name} is {_share(share)}, under {100 * COVERAGE:.0f} %{built}"))
+            reasons.append(("coverage", f"coverage {name} is {percent(share)} %, under {100 * COVERAGE:.0f} %{built}"))
     for month, reason in listed:
         if before[0] < month <= after[-1]:
             inside = "within a window" if month <= before[-1] or month > after[0] else "between the windows"
@@ -277,11 +278,6 @@ def _signed(value: float) -> str:
 
 def _percent(value: float) -> str:
     return f"{_signed(value)} %"
-
-
-def _share(value: float) -> str:
-    """A share below a bound, never rounded up to it: 79.96 % is 79.9 %."""
-    return f"{int(1000 * value) / 10:.1f} %"
 
 
 def _pattern(hours: Sequence[int] | str) -> str:

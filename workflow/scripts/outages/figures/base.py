@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..shares import SHORT
+
 Spec = dict[str, Any]
 Words = dict[str, str]
 
@@ -283,6 +285,12 @@ def _footer_marks(frame: Frame, figure: Figure) -> list[Spec]:
             )
             dy += LINE + 3
     return marks
+
+
+def percentage(share: str, digits: int = 1) -> str:
+    """A Vega expression: a share (0-1) in %, rounded down as `percent` does; nothing where it is not known."""
+    step = 10 ** (digits + 2)
+    return f"(isValid({share}) ? format(floor({share} * {step} + {SHORT}) / {step}, '.{digits}%') : null)"
 
 
 def named(words: Mapping[str, str | list[str]], value: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .base import BLUE, GREEN, Figure, Frame, Spec, Words, named, no_data, unknown
+from ..shares import percent
+from .base import BLUE, GREEN, Figure, Frame, Spec, Words, named, no_data, percentage, unknown
 
 #: Pixels from one row to the next.
 STEP = 26
@@ -29,7 +30,7 @@ def bands(frame: Frame, figure: Figure, **more: object) -> Spec:
 def _quality(frame: Frame) -> Spec:
     words: Words = CATEGORIES if frame.lang == "es" else {}
     plot, height = QUALITY.plot(frame), STEP * len(CATEGORIES)
-    label = "format(datum.count, ',') + ' (' + format(datum.percentage, '.2%') + ')'"
+    label = f"format(datum.count, ',') + ' (' + {percentage('datum.percentage', 2)} + ')'"
     tooltip = [
         {"field": "name", "title": frame("Regla", "Rule")},
         {"field": "label", "title": frame("Observaciones", "Observations")},
@@ -137,9 +138,10 @@ def _without_company(frame: Frame) -> str:
     total = frame.about.get("totals", {}).get("clientes_afectados", 0)
     if not left or not total:
         return ""
-    share, number, whole = f"{100 * left / total:.0f} %", f"{left:,}", f"{total:,}"
+    share, number, whole = f"{percent(left / total)} %", f"{left:,}", f"{total:,}"
     return frame(
-        f"Sin empresa publicada, y por eso fuera: {number.replace(',', '.')} de {whole.replace(',', '.')} ({share}).",
+        f"Sin empresa publicada, y por eso fuera: {number.replace(',', '.')} de {whole.replace(',', '.')} "
+        f"({share.replace('.', ',')}).",
         f"Without a published company, and so left out: {number} of {whole} ({share}).",
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import BLUE, FAINT, RED, Figure, Frame, Spec, breaks, named, no_data, quoted, unknown, unseen
+from .base import BLUE, FAINT, RED, Figure, Frame, Spec, breaks, named, no_data, percentage, quoted, unknown, unseen
 
 LANE, BARS, HEAT = 84, 210, 312
 #: Share of the hours that a month needs for its bar to be drawn as whole (0-1).
@@ -154,6 +154,7 @@ def _bars(frame: Frame, plot: int, month: Spec) -> Spec:
                     {"filter": "isValid(datum.afectados)"},
                     {"aggregate": [{"op": "sum", "field": "afectados", "as": "customers"}], "groupby": ["mes"]},
                     {"lookup": "mes", "from": {"data": {"name": "coverage"}, "key": "mes", "fields": ["coverage"]}},
+                    {"calculate": percentage("datum.coverage"), "as": "seen"},
                 ],
                 "mark": {"type": "bar", "binSpacing": 3 if len(frame.about["months"]) <= 2 * FEW else 1},
                 "encoding": {
@@ -169,7 +170,7 @@ def _bars(frame: Frame, plot: int, month: Spec) -> Spec:
                     "tooltip": [
                         when,
                         {"field": "customers", "title": frame("Clientes", "Customers"), "format": ","},
-                        {"field": "coverage", "title": frame("Cobertura", "Coverage"), "format": ".1%"},
+                        {"field": "seen", "title": frame("Cobertura", "Coverage")},
                     ],
                 },
             },

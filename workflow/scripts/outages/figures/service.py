@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import BLUE, GREEN, INK, MUTED, RED, Figure, Frame, Spec, breaks, named, no_data, quoted, unknown
+from .base import BLUE, GREEN, INK, MUTED, RED, Figure, Frame, Spec, breaks, named, no_data, percentage, quoted, unknown
 from .counts import STEP, bands
 
 CURVES = 300
@@ -52,12 +52,12 @@ def _reliability(frame: Frame) -> Spec:
         {"field": "period", "title": frame("Año", "Year")},
         {"field": "saidi_hours", "title": words[0], "format": ".2f"},
         {"field": "without", "title": words[1]},
-        {"field": "coverage", "title": frame("Cobertura", "Coverage"), "format": ".1%"},
+        {"field": "seen", "title": frame("Cobertura", "Coverage")},
         {"field": "months", "title": frame("Meses", "Months")},
     ]
     months = f"(datum.months === 1 ? {quoted(frame(' mes', ' month'))} : {quoted(frame(' meses', ' months'))})"
     seen = quoted(frame(" con datos, cobertura ", " of data, coverage "))
-    note = f"datum.period + ': ' + datum.months + {months} + {seen} + format(datum.coverage, '.1%')"
+    note = f"datum.period + ': ' + datum.months + {months} + {seen} + datum.seen"
     return {
         "width": RELIABILITY.plot(frame),
         "height": {"step": STEP},
@@ -72,6 +72,7 @@ def _reliability(frame: Frame) -> Spec:
                 f"format(datum.saidi_hours_without_major, '.2f') : {named(refused, 'datum.t_med_refused')}",
                 "as": "without",
             },
+            {"calculate": percentage("datum.coverage"), "as": "seen"},
             {"calculate": note, "as": "note"},
             {"calculate": quoted(words[0]), "as": "all"},
             {"calculate": quoted(words[1]), "as": "fewer"},
@@ -191,7 +192,7 @@ def _restoration(frame: Frame) -> Spec:
         {"field": "storm", "title": frame("Temporal", "Storm")},
         {"field": "hours", "title": frame("Horas después", "Hours after")},
         {"field": "customers", "title": frame("Clientes sin suministro", "Customers out"), "format": ","},
-        {"field": "share", "title": frame("De los de la peor hora", "Of those of the worst hour"), "format": ".1%"},
+        {"field": "out", "title": frame("De los de la peor hora", "Of those of the worst hour")},
     ]
     name = named(frame.regions, "datum.nombre_region")
     return {
@@ -215,6 +216,7 @@ def _restoration(frame: Frame) -> Spec:
                 "max(0, datum.customers - datum.usual) / (datum.peak_customers - datum.usual) : null",
                 "as": "share",
             },
+            {"calculate": percentage("datum.share"), "as": "out"},
         ],
         "layer": [
             {
