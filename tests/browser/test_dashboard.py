@@ -264,6 +264,16 @@ def test_nine_years_fit_and_the_first_picture_is_told(open_page: Open, tmp_path:
     opened.shoot("nine-years")
 
 
+def test_a_sample_of_projects_is_told_in_the_title(open_page: Open, tmp_path: Path) -> None:
+    made = world(3)
+    made["_meta"][0]["projects_sample"] = True
+    opened = open_page(written(tmp_path, made))
+    expect(opened.page.locator("#figure-projects-by-region")).to_have_text("Proyectos de la red por región (muestra)")
+    opened.page.locator("#lang-en").click()
+    expect(opened.page.locator("#figure-projects-by-region")).to_have_text("Grid projects by region (sample)")
+    opened.settle()
+
+
 def test_a_share_is_rounded_down_as_in_the_figures(open_page: Open, tmp_path: Path) -> None:
     for name, observed, told in (("some", 57, "57,0"), ("most", 9_997, "99,9")):
         made = world(3)

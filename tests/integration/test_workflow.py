@@ -293,5 +293,6 @@ def test_payloads_tell_their_own_digests(built: Work) -> None:
     digests = {name: hashlib.sha256((gold / f"{name}.json").read_bytes()).hexdigest() for name in meta["payloads"]}
     assert digests == meta["payloads"]
     assert json.loads((gold / "all.done").read_text())["sha256"].items() >= digests.items()
+    assert meta["projects_sample"] is True  # no table is configured
     assert meta["synthetic"] is False  # recorded files are taken at their word
     assert [month["month"] for month in meta["months"]] == ["2025-03", "2025-04", "2025-05"]

@@ -192,6 +192,16 @@ def test_estimates_have_intervals_and_refused_ones_a_reason() -> None:
     assert "Sin estimación: menos de 80 % de las horas observadas" in spanish
 
 
+@pytest.mark.parametrize(("lang", "told"), [("es", "por región (muestra)"), ("en", "by region (sample)")])
+def test_projects_say_that_they_are_a_sample_when_they_are(lang: str, told: str) -> None:
+    titles = {
+        sample: " ".join(specs(lang, META[0] | {"projects_sample": sample})["projects-by-region"]["title"]["text"])
+        for sample in (True, False)
+    }
+    assert titles[True].endswith(told)
+    assert titles[False] == BY_ID["projects-by-region"].title[lang]
+
+
 def test_notes_of_the_meta_item_stand_under_the_title() -> None:
     plain = {
         "months": [], "synthetic": False, "commit": None, "config_sha256": "0" * 64,

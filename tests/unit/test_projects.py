@@ -343,6 +343,7 @@ def test_roi_by_hand() -> None:
         "Not in investment_roi: grid works that cross regions: 1, of 1000.0 MMUSD (0 without a known amount).",
         "Not in investment_roi: grid works that name no known region: 1, of 7.0 MMUSD (0 without a known amount).",
     ]
+    assert notes(works, sample=True)[1].startswith("The projects are a sample, no complete list")
 
 
 def test_equal_ratios_go_by_region() -> None:

@@ -50,7 +50,8 @@ function speakFigure(figure) {
   const section = byId(`section-${figure.id}`);
   const names = { region: "by_region", period: "by_period" };
   const fixed = Object.keys(names).filter((filter) => !figure.filters.includes(filter)).map((filter) => word(names[filter]));
-  section.querySelector("h2").textContent = figure.title[state.lang];
+  const some = about()?.[figure.sample] ? FACTS.sample[state.lang] : "";
+  section.querySelector("h2").textContent = figure.title[state.lang] + some;
   section.querySelector(".subtitle").textContent = figure.subtitle[state.lang];
   section.querySelector(".caption").textContent = figure.caption[state.lang];
   section.querySelector(".source-line").replaceChildren(...sourceLine(figure));

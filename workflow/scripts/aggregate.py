@@ -32,6 +32,8 @@ from outages.validation import investment_validation
 from outages.warehouse import opened
 
 SCHEMAS = REPOSITORY / "workflow" / "schemas" / "payloads"
+#: The projects without a configured table: some real ones, no list of all.
+SAMPLE = REPOSITORY / "resources" / "projects.csv"
 
 
 def aggregate(
@@ -61,7 +63,7 @@ def aggregate(
     ranking, unknown = aggregates.company_ranking(events)
     by_region = dict(events.group_by("nombre_region").agg(pl.col("clientes_afectados").sum()).iter_rows())
     table = settings["investments"]["table"]
-    works = read_projects(Path(table) if table else REPOSITORY / "resources" / "projects.csv", names)
+    works = read_projects(Path(table) if table else SAMPLE, names)
     broken, breaks = find_breaks(states, told)
     definition = settings["events"]
     series = people.regional(sums, states, told, base, definition["max_gap_hours"])
@@ -100,7 +102,8 @@ def aggregate(
         assert_agreement(conn, computed, unknown)
     written = {path.stem: write_payload(path.stem, computed[path.stem], path, SCHEMAS) for path in payloads}
     about = describe(told, settings, unknown, aggregates.totals(events), written, breaks)
-    about |= {"customers": sum_of_regions(base.iter_rows(named=True)), "notes": notes(works)}
+    about |= {"customers": sum_of_regions(base.iter_rows(named=True)), "notes": notes(works, sample=not table)}
+    about["projects_sample"] = not table
     write_payload("_meta", [about], meta, SCHEMAS)
     tell(f"{len(written) + 1} payloads, {sum(map(len, computed.values())):,} items; breaks: {len(broken):,}")
     log().info("payloads", **{name: len(items) for name, items in computed.items()})

@@ -13,7 +13,7 @@ from string import Template
 from typing import Any
 
 from outages.figures import FIGURES, LANGUAGES, specs
-from outages.figures.base import BLUE, FAINT, INK, MUTED, RULE
+from outages.figures.base import BLUE, FAINT, INK, MUTED, RULE, SAMPLE
 from outages.files import read_json, replacing
 from outages.fingerprint import REPOSITORY
 from outages.reporting import run, tell
@@ -39,7 +39,9 @@ DARK = {
     "#a8518a": "#d98bbd",
     "#8a6100": "#d9a441",
 }
-META_KEYS = ("months", "totals", "breaks", "notes", "versions", "commit", "config_sha256", "synthetic")
+META_KEYS = (
+    "months", "totals", "breaks", "notes", "versions", "commit", "config_sha256", "synthetic", "projects_sample",
+)  # fmt: skip
 MONTH_KEYS = ("month", "observed", "gap", "unasked", "through")
 KINDS = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 Items = list[dict[str, Any]]
@@ -134,6 +136,7 @@ def _facts(ids: list[str]) -> dict[str, Any]:
             "subtitle": figure.subtitle,
             "caption": figure.caption,
             "source": figure.source,
+            "sample": figure.sample,
         }
         for figure in FIGURES
     ]
@@ -142,7 +145,7 @@ def _facts(ids: list[str]) -> dict[str, Any]:
     about = shapes["_meta"]["items"]
     _keep(about, META_KEYS)
     _keep(about["keys"]["months"]["items"], MONTH_KEYS)
-    return {"figures": figures, "shapes": shapes, "optional": OPTIONAL, "dark": DARK}
+    return {"figures": figures, "shapes": shapes, "optional": OPTIONAL, "dark": DARK, "sample": SAMPLE}
 
 
 def _keep(told: dict[str, Any], keys: tuple[str, ...]) -> None:

@@ -231,12 +231,17 @@ def investment_roi(projects: Iterable[Project], affected_by_region: Mapping[str,
     return sorted(items, key=lambda item: (-item["efficiency_ratio"], item["nombre_region"]))
 
 
-def notes(projects: Sequence[Project]) -> list[str]:
-    """Sentences for the notes of `_meta`: projects by kind; grid works that investment_roi leaves out, with amounts."""
+def notes(projects: Sequence[Project], sample: bool = False) -> list[str]:
+    """Sentences for the notes of `_meta`: projects by kind; grid works that investment_roi leaves out, with amounts.
+
+    `sample` tells that the projects are some and not all.
+    """
     kinds = Counter(one.categoria for one in projects)
     energy = sum(normalise(one.sector) == "energia" for one in projects)
     by_kind = ", ".join(f"{kinds[kind]} {kind}" for kind in KINDS)
     told = [f"Projects read: {by_kind}; {energy} of them of the sector Energía."]
+    if sample:
+        told.append("The projects are a sample, no complete list: no total may be drawn from them.")
     works = grid_works(projects)
     live = [one for one in works if not failed(one)]
     left_out = {

@@ -51,6 +51,8 @@ REGIONS = {
     "MAGALLANES": "Magallanes",
     "INTERREGIONAL": "Interregional",
 }
+#: After the title of a figure of a sample.
+SAMPLE = {"es": " (muestra)", "en": " (sample)"}
 SOURCE = {"es": "Fuente: SEC, Interrupciones en Línea", "en": "Source: SEC, Interrupciones en Línea"}
 _MONTHS = {
     "es": [
@@ -145,6 +147,8 @@ class Figure:
     #: How the period is told.
     period: Words = field(default_factory=lambda: {"es": "{}", "en": "{}"})
 
+    #: The key of `_meta` that tells whether the figure rests on a sample.
+    sample: str = ""
     #: What `_meta` adds under the title, such as a break of the series; empty when there is nothing.
     note: Callable[[Frame], str] = field(default=lambda frame: "")
 
@@ -160,7 +164,8 @@ class Figure:
         lines = [*frame.wrap(self.subtitle[lang], 13), period[0].upper() + period[1:]]
         if note := self.note(frame):
             lines += frame.wrap(note, 13)
-        spec["title"] = {"text": frame.wrap(self.title[lang], 18), "subtitle": lines}
+        some = SAMPLE[lang] if about.get(self.sample) else ""
+        spec["title"] = {"text": frame.wrap(self.title[lang] + some, 18), "subtitle": lines}
         spec["config"] = common_config(lang)
         if self.kind == "vega":
             spec["marks"] += _footer_marks(frame, self)

@@ -124,6 +124,7 @@ PROJECTS = Figure(
     draw=_projects,
     left=150,
     right=50,
+    sample="projects_sample",
     source={
         "es": "Fuente: tabla de proyectos (SEIA), junto a SEC, Interrupciones en Línea",
         "en": "Source: table of projects (SEIA), beside SEC, Interrupciones en Línea",
