@@ -25,6 +25,7 @@ MORE: dict[str, list[dict[str, Any]]] = {
         {
             "mes": "2023-09-01", "kind": "level", "measure": "rows", "before": 600.0, "after": 200.0,
             "change_percent": -66.7, "reason": "the level of rows per snapshot falls by 67 %",
+            "reason_es": "el nivel de filas por hora observada baja 67 %",
         }
     ],
     "events_top": [{"period": "all", "criterion": "customers", "rank": 1, "rank_without_ghosts": None, **EVENT}],

@@ -132,8 +132,9 @@ def test_the_fall_of_2023() -> None:
     assert {item["mes"][:7] for item in items} <= {"2023-09", "2023-10"}
     for item in items:
         assert item["change_percent"] == pytest.approx(-66.7, abs=8)
-    assert told == [{"mes": item["mes"][:7], "reason": item["reason"]} for item in items]
+    assert told == [{"mes": i["mes"][:7], "reason": i["reason"], "reason_es": i["reason_es"]} for i in items]
     assert told[1]["reason"].startswith("the level of rows per snapshot falls by ")
+    assert told[1]["reason_es"].startswith("el nivel de filas por hora observada baja ")
 
 
 def test_level_by_hand() -> None:
@@ -143,9 +144,11 @@ def test_level_by_hand() -> None:
     assert valid(items)[1] == {
         "mes": "2021-03-01", "kind": "level", "measure": "rows", "before": 600.0, "after": 300.0,
         "change_percent": -50.0, "reason": "the level of rows per snapshot falls by 50 %",
+        "reason_es": "el nivel de filas por hora observada baja 50 %",
     }  # fmt: skip
     assert items[0] == {**items[1], "measure": "customers", "before": 6000.0, "after": 3000.0,
-                        "reason": "the level of customers per snapshot falls by 50 %"}  # fmt: skip
+                        "reason": "the level of customers per snapshot falls by 50 %",
+                        "reason_es": "el nivel de clientes por hora observada baja 50 %"}  # fmt: skip
 
 
 @pytest.mark.parametrize(("after", "found"), [(365.0, 0), (355.0, 1), (835.0, 0), (845.0, 1)])
@@ -209,8 +212,16 @@ def test_changes_by_definition() -> None:
     ]
     assert [item["change_percent"] for item in items] == [-71.8, 2.9]
     assert told == [
-        {"mes": "2025-05", "reason": "the shape of the answers changes within the month"},
-        {"mes": "2025-08", "reason": "the pattern of hours changes from 0, 6, 12, 18 to all"},
+        {
+            "mes": "2025-05",
+            "reason": "the shape of the answers changes within the month",
+            "reason_es": "la forma de las respuestas cambia dentro del mes",
+        },
+        {
+            "mes": "2025-08",
+            "reason": "the pattern of hours changes from 0, 6, 12, 18 to all",
+            "reason_es": "las horas preguntadas cambian de 0, 6, 12, 18 a todas",
+        },
     ]
     both, _ = listed(flat(["2025-01"]) + flat(["2025-02"], shape=lambda month: "B", pattern="all"))
     assert [(item["kind"], item["reason"][-11:]) for item in both] == [

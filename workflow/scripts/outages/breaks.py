@@ -60,7 +60,7 @@ class Shift(NamedTuple):
 
 
 def breaks(states: Sequence[Path], receipts: Sequence[Mapping[str, Any]]) -> tuple[Items, list[dict[str, str]]]:
-    """(the payload `breaks`, the same as items of mes (YYYY-MM) and reason, which comparisons go by)."""
+    """(the payload `breaks`, the same as items of mes (YYYY-MM) and reasons, which comparisons go by)."""
     return listed(monthly(states, receipts))
 
 
@@ -92,12 +92,15 @@ def listed(months: Sequence[Month]) -> tuple[Items, list[dict[str, str]]]:
         for name, measure in MEASURES.items():
             values = [getattr(month, name) for month in run]
             for shift in shifts([month.mes for month in run], values):
-                fell = "falls" if shift.after < shift.before else "rises"
+                fell, baja = ("falls", "baja") if shift.after < shift.before else ("rises", "sube")
                 share = abs(_change(shift.before, shift.after) or 0)
-                reason = f"the level of {measure} per snapshot {fell} by {share:.0f} %"
+                reason = (
+                    f"the level of {measure} per snapshot {fell} by {share:.0f} %",
+                    f"el nivel de {name} por hora observada {baja} {share:.0f} %",
+                )
                 items.append(_item(run[shift.at].mes, "level", measure, shift.before, shift.after, reason))
     items.sort(key=lambda item: (item["mes"], item["kind"], item["measure"]))
-    return items, [{"mes": item["mes"][:7], "reason": item["reason"]} for item in items]
+    return items, [{"mes": item["mes"][:7]} | {key: item[key] for key in ("reason", "reason_es")} for item in items]
 
 
 def shifts(months: Sequence[str], values: Sequence[float | None]) -> list[Shift]:
@@ -198,14 +201,27 @@ def _by_definition(months: Sequence[Month]) -> Items:
             continue
         reasons = []
         if len(month.shape) > 1:
-            reasons.append(("shape", "the shape of the answers changes within the month"))
+            told = (
+                "the shape of the answers changes within the month",
+                "la forma de las respuestas cambia dentro del mes",
+            )
+            reasons.append(("shape", told))
         elif before and before.shape != month.shape and len(before.shape or "") == 1:
-            reasons.append(("shape", f"the shape of the answers changes from {before.shape} to {month.shape}"))
+            told = (
+                f"the shape of the answers changes from {before.shape} to {month.shape}",
+                f"la forma de las respuestas cambia de {before.shape} a {month.shape}",
+            )
+            reasons.append(("shape", told))
         if before and before.pattern != month.pattern:
-            reasons.append(("pattern", f"the pattern of hours changes from {before.pattern} to {month.pattern}"))
+            old, new = (pattern.replace("all", "todas") for pattern in (before.pattern, month.pattern))
+            told = (
+                f"the pattern of hours changes from {before.pattern} to {month.pattern}",
+                f"las horas preguntadas cambian de {old} a {new}",
+            )
+            reasons.append(("pattern", told))
         after = at + (len(month.shape) > 1)
-        old, new = _level(months[max(0, at - HALF_YEAR) : at][::-1]), _level(months[after : after + HALF_YEAR])
-        found += [_item(month.mes, kind, "rows", old, new, reason) for kind, reason in reasons]
+        earlier, later = _level(months[max(0, at - HALF_YEAR) : at][::-1]), _level(months[after : after + HALF_YEAR])
+        found += [_item(month.mes, kind, "rows", earlier, later, told) for kind, told in reasons]
         before = month
     return found
 
@@ -219,7 +235,7 @@ def _level(months: Sequence[Month]) -> float | None:
 
 
 def _item(
-    month: str, kind: str, measure: str, before: float | None, after: float | None, reason: str
+    month: str, kind: str, measure: str, before: float | None, after: float | None, reason: tuple[str, str]
 ) -> dict[str, Any]:
     change = _change(before, after)
     return {
@@ -229,7 +245,8 @@ def _item(
         "before": None if before is None else round(before, 1),
         "after": None if after is None else round(after, 1),
         "change_percent": None if change is None else round(change, 1),
-        "reason": reason,
+        "reason": reason[0],
+        "reason_es": reason[1],
     }
 
 
