@@ -61,6 +61,7 @@ def world(count: int, synthetic: bool = False) -> dict[str, Items]:
         "investment_validation": [_effect(n) for n in range(4)],
         "storms": [_storm(dice, month) for month in seen for _ in range(8)],
         "restoration": [_restored(rank) for rank in range(1, 11)],
+        "breaks": [MORE["breaks"][0] | {"mes": f"{period[-2]}-01"}],
         "live_30d": [_live(dice, region) for region in sorted(REGIONS)],
         "_meta": [_meta(period, seen, synthetic)],
     }  # fmt: skip

@@ -264,6 +264,18 @@ def test_nine_years_fit_and_the_first_picture_is_told(open_page: Open, tmp_path:
     opened.shoot("nine-years")
 
 
+def test_breaks_are_drawn_over_the_months_with_their_reason(open_page: Open) -> None:
+    opened = open_page()
+    for place in ("#overview-picture", '[data-figure="monthly-customers"]', '[data-figure="coverage"]'):
+        assert opened.page.locator(f"{place} svg line[stroke-dasharray='5,3']").count() >= 1, place
+    written_out = " ".join(opened.picture("monthly-customers").locator("text").all_text_contents())
+    assert "may. 2025: quiebre, el nivel de filas por hora observada baja 67 %" in written_out
+    opened.page.locator("#overview-picture svg line[stroke-dasharray='5,3']").hover()
+    tip = opened.page.locator(".tip")
+    expect(tip).to_be_visible()
+    assert "el nivel de filas por hora observada baja 67 %" in tip.inner_text()
+
+
 def test_a_sample_of_projects_is_told_in_the_title(open_page: Open, tmp_path: Path) -> None:
     made = world(3)
     made["_meta"][0]["projects_sample"] = True

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 from outages.figures import BY_ID, specs
-from outages.figures.base import FAINT, GREEN, RED
+from outages.figures.style import FAINT, GREEN, RED
 
 from .test_figures import SVG, Items, drawn, texts, world
 
@@ -167,29 +167,6 @@ def test_restoration_breaks_where_nothing_was_observed() -> None:
     assert sorted(one.get("d", "").count("M") for one in lines) == [1, 2]
     # Told by the local day; a storm beyond the largest has no name.
     assert [text for text in texts(svg) if "Ñuble" in text] == ["1. Ñuble, 11 jun 2025"]
-
-
-def work(project: str, **more: Any) -> dict[str, Any]:
-    nothing = {"delta": None, "effect_low": None, "effect_high": None, "refused": None}
-    return nothing | {"project": project, "year": 2019, "type": "line", "in_service": "2019-06"} | more
-
-
-def test_estimates_have_intervals_and_refused_ones_a_reason() -> None:
-    items = [
-        work("Cardones", delta=-12.34, effect_low=-31.2, effect_high=8.8),
-        work("Tineo", delta=3.0),
-        work("REDENOR", refused="coverage"),
-        work("Ancoa", refused="break"),
-    ]
-    svg = figure("before-after", investment_validation=items)
-    told = texts(svg)
-    assert {"−12.3 % (−31.2 to +8.8)", "+3.0 % (no interval)"} <= set(told)
-    assert "No estimate: under 80 % of the hours observed" in told
-    assert "No estimate: the series has a break in between" in told
-    assert len(marks(svg, "point")) == 2, "what was refused has no point"
-    spanish = texts(figure("before-after", "es", investment_validation=items))
-    assert "−12,3 % (−31,2 a +8,8)" in spanish and any("línea, 2019" in text for text in spanish)
-    assert "Sin estimación: menos de 80 % de las horas observadas" in spanish
 
 
 @pytest.mark.parametrize(("lang", "told"), [("es", "por región (muestra)"), ("en", "by region (sample)")])

@@ -3,7 +3,7 @@
 const INTERPRET = { ast: true, actions: false, renderer: "svg", defaultStyle: false, logLevel: 1 };
 // 1,5M rather than 1.500.000, 0 not 0k, and no half customers, which would be 500m.
 const SHORT = "datum.value === 0 ? '0' : datum.value < 1 ? '' : format(datum.value, '~s')";
-const NARROW = 620; // under this many pixels of a picture the figures made for a column are taken
+const NARROW = 620; // under this many pixels of a picture the figures made for a phone are taken
 
 function themed(text) {
   if (!state.dark) return text;
@@ -12,6 +12,7 @@ function themed(text) {
 
 function wanted(figure, place) {
   const width = place.clientWidth < NARROW ? "narrow" : "wide";
+  place.dataset.width = width;
   return JSON.parse(themed(document.getElementById(`spec-${figure.id}-${state.lang}-${width}`).textContent));
 }
 

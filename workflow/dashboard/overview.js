@@ -48,6 +48,13 @@ function overviewSpec(width) {
     autosize: { type: "fit", contains: "padding" },
     datasets: { overview: overviewItems() },
     data: { name: "overview" },
+    layer: [overviewBars(width, blue, faint), overviewBreaks(ink)],
+    config: { view: { stroke: null }, axis },
+  };
+}
+
+function overviewBars(width, blue, faint) {
+  return {
     params: [{ name: "brush", select: { type: "interval", encodings: ["x"] } }],
     mark: { type: "rect", stroke: state.dark ? "#1b2026" : "#ffffff", strokeWidth: 1 },
     encoding: {
@@ -64,7 +71,26 @@ function overviewSpec(width) {
         { field: "customers", type: "quantitative", title: word("overview_axis"), format: "," },
       ],
     },
-    config: { view: { stroke: null }, axis },
+  };
+}
+
+// Where the series is not comparable before and after, with the reason under the pointer.
+function overviewBreaks(ink) {
+  const values = (payload("breaks") ?? []).map((one) => ({
+    begin: Date.parse(`${one.mes}T00:00:00Z`),
+    month: monthName(one.mes),
+    why: (state.lang === "es" && one.reason_es) || one.reason,
+  }));
+  return {
+    data: { values },
+    mark: { type: "rule", color: ink, strokeWidth: 2, strokeDash: [5, 3] },
+    encoding: {
+      x: { field: "begin", type: "temporal", scale: { type: "utc" } },
+      tooltip: [
+        { field: "month", type: "nominal", title: word("breaks") },
+        { field: "why", type: "nominal", title: word("reason") },
+      ],
+    },
   };
 }
 

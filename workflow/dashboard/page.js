@@ -100,7 +100,7 @@ function tellAbout() {
 
 function tellNotes(facts) {
   const none = [make("li", {}, word("none"))];
-  const breaks = (facts?.breaks ?? []).map((one) => make("li", {}, make("b", {}, monthName(one.mes)), ": ", make("span", { lang: "en" }, one.reason)));
+  const breaks = (facts?.breaks ?? []).map((one) => make("li", {}, make("b", {}, monthName(one.mes)), ": ", reasonOf(one)));
   const remarks = (facts?.notes ?? []).map((note) => make("li", { lang: "en" }, note));
   byId("breaks").replaceChildren(...(breaks.length ? breaks : none));
   byId("remarks").replaceChildren(...(remarks.length ? remarks : none));
@@ -117,6 +117,11 @@ function tellNotes(facts) {
     "div", { class: "scroll", tabindex: "0", role: "region", "aria-label": word("months") },
     make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows)),
   ));
+}
+
+// A publisher that is older tells its reasons in English alone.
+function reasonOf({ reason, reason_es }) {
+  return state.lang === "es" && reason_es ? reason_es : make("span", { lang: "en" }, reason);
 }
 
 function dress() {

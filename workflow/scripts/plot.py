@@ -13,7 +13,8 @@ from string import Template
 from typing import Any
 
 from outages.figures import FIGURES, LANGUAGES, specs
-from outages.figures.base import BLUE, FAINT, INK, MUTED, RULE, SAMPLE
+from outages.figures.frame import SAMPLE
+from outages.figures.style import BLUE, FAINT, INK, MUTED, RULE
 from outages.files import read_json, replacing
 from outages.fingerprint import REPOSITORY
 from outages.reporting import run, tell
@@ -25,8 +26,8 @@ SCRIPTS = ("base", "data", "filters", "table", "draw", "overview", "live", "page
 PAGE_PAYLOADS = ("_meta", "coverage", "reliability", "time_series", "live_30d")
 #: An older publisher does not have it; the page then leaves the section out.
 OPTIONAL = ("live_30d",)
-#: Pixels that a figure is made for: a column of text, and a phone.
-WIDTHS = {"wide": 836, "narrow": 440}
+#: Pixels that a figure is made for: a column of text, and a phone of 390 less the margins of the page.
+WIDTHS = {"wide": 836, "narrow": 330}
 #: Colours of figures on paper, and what takes their place on a dark page, where the first would hardly be seen.
 DARK = {
     INK: "#e8eaed",

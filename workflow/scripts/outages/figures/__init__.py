@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from .base import WIDTH, Figure, Spec
+from .base import Figure
 from .communes import COMMUNES
 from .counts import COMPANIES, PROJECTS, QUALITY
+from .coverage import COVERAGE
 from .effects import EFFECTS
-from .months import COVERAGE, MONTHLY
+from .frame import WIDTH
+from .months import MONTHLY
 from .service import RELIABILITY, RESTORATION
+from .style import Spec
 
 #: In the order of the page.
 FIGURES = [QUALITY, PROJECTS, MONTHLY, COVERAGE, COMPANIES, COMMUNES, RELIABILITY, RESTORATION, EFFECTS]

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from .base import FAINT, FONT, INK, MUTED, Figure, Frame, Spec, named, quoted
+from .base import Figure
+from .frame import Frame
+from .layers import lines, named, quoted
+from .style import FAINT, FONT, INK, MUTED, Spec
 
-HEIGHT = 480
-#: Sizes of names (pixels), and the width of a letter for each pixel of size.
-REGION, COMMUNE, WIDE = 10, 10, 0.53
-#: Pixels of the line with a region's name.
-HEAD = 17
+#: Pixels, of a phone's too: where there is less width, more height lets small regions and names be seen.
+HEIGHT, TALL = 480, 640
+#: Pixels: size of names, of a line of them, of the line with a region's name, beside and over a name.
+SIZE, LINE, HEAD, MARGIN = 10, 12, 15, 4
+#: Most lines of a name.
+LINES = 3
+#: Kinds of letters, and how much wider than most they are: for each pixel of size, in Arial and what is like it.
+USUAL, BOLD = 0.556, 1.08
+KINDS = {"[-fijlrtIíì ]": -0.28, "[A-HJ-ZÁÉÍÓÚÑ]": 0.15, "[mwMW]": 0.26}
 LIGHT, MIDDLE, DARK = "#deebf7", "#6baed6", "#08306b"
 
 
@@ -26,12 +33,12 @@ def _treemap(frame: Frame) -> Spec:
     fill = "isValid(datum.index) ? scale('shade', datum.index) : '" + FAINT + "'"
     return {
         "width": frame.width,
-        "height": HEIGHT,
+        "height": TALL if frame.narrow else HEIGHT,
         "data": [
             {"name": "market_map"},
             {"name": "tree", "source": "market_map", "transform": _tree(frame)},
-            _part("regions", "datum.depth === 1"),
-            _part("leaves", "datum.depth === 2"),
+            _part("regions", "datum.depth === 1", _region()),
+            _part("leaves", "datum.depth === 2", *_commune()),
         ],
         "scales": [
             {
@@ -72,10 +79,10 @@ def _treemap(frame: Frame) -> Spec:
             _mark(
                 "text",
                 "regions",
-                _text(_fitting("datum.name", REGION), REGION)
+                _text("datum.told")
                 | {
                     "x": {"field": "x0", "offset": 3},
-                    "y": {"field": "y0", "offset": HEAD / 2},
+                    "y": {"field": "y0", "offset": HEAD / 2 + 1},
                     "fill": {"value": INK},
                     "fontWeight": {"value": "bold"},
                 },
@@ -83,10 +90,10 @@ def _treemap(frame: Frame) -> Spec:
             _mark(
                 "text",
                 "leaves",
-                _text(_fitting("datum.nombre_comuna", COMMUNE, words=True), COMMUNE)
+                _text("datum.told")
                 | {
-                    "x": {"field": "x0", "offset": 4},
-                    "y": {"field": "y0", "offset": 10},
+                    "x": {"field": "x0", "offset": MARGIN},
+                    "y": {"field": "y0", "offset": MARGIN + LINE / 2},
                     "fill": {"signal": f"luminance({fill}) > 0.3 ? '#111111' : '#ffffff'"},
                 },
             ),
@@ -110,7 +117,6 @@ def _treemap(frame: Frame) -> Spec:
 
 
 def _tree(frame: Frame) -> list[Spec]:
-    longest = ", ".join(f"length(datum.words[{at}] || '')" for at in range(4))
     sums = {"total_afectados": "customers", "instability_index": "sum", "frecuencia": "events"}
     return [
         {
@@ -124,8 +130,6 @@ def _tree(frame: Frame) -> list[Spec]:
         {"type": "formula", "as": "index", "expr": "datum.known ? min(100, datum.sum) : null"},
         {"type": "formula", "as": "region", "expr": named(frame.regions, "datum.nombre_region")},
         {"type": "filter", "expr": "datum.customers > 0"},
-        {"type": "formula", "as": "words", "expr": "split(datum.nombre_comuna, ' ')"},
-        {"type": "formula", "as": "longest", "expr": f"max({longest})"},
         {"type": "nest", "keys": ["region"], "generate": True},
         {
             "type": "treemap",
@@ -145,9 +149,36 @@ def _tree(frame: Frame) -> list[Spec]:
     ]
 
 
-def _part(name: str, test: str) -> Spec:
-    more = [{"type": "formula", "as": "name", "expr": "datum.key"}] if name == "regions" else []
-    return {"name": name, "source": "tree", "transform": [{"type": "filter", "expr": test}, *more]}
+def _part(name: str, test: str, *told: Spec) -> Spec:
+    return {"name": name, "source": "tree", "transform": [{"type": "filter", "expr": test}, *told]}
+
+
+def _region() -> Spec:
+    """A region's name, where its box is wide enough and has room for more than the name."""
+    room = f"datum.x1 - datum.x0 > {BOLD} * {_width('datum.key')} + {MARGIN} && datum.y1 - datum.y0 > {HEAD + LINE}"
+    return {"type": "formula", "as": "told", "expr": f"{room} ? datum.key : ''"}
+
+
+def _commune() -> list[Spec]:
+    """A commune's name in lines, where its box holds all of them: a part of a name tells nothing."""
+    inner = f"(datum.x1 - datum.x0 - {MARGIN + 2})"
+    letters = f"max(1, floor({inner} / {USUAL * SIZE:.2f}))"
+    longest = ", ".join(_width(f"(datum.lines[{at}] || '')") for at in range(LINES))
+    height = f"datum.y1 - datum.y0 > {LINE} * length(datum.lines) + {MARGIN}"
+    fits = f"length(datum.lines) <= {LINES} && max({longest}) <= {inner} && {height}"
+    return [
+        {"type": "formula", "as": "lines", "expr": lines("datum.nombre_comuna", letters)},
+        {"type": "formula", "as": "told", "expr": f"{fits} ? datum.lines : ''"},
+    ]
+
+
+def _width(text: str) -> str:
+    """Vega expression: about how many pixels a text takes, at the size of names."""
+    kinds = [
+        f"{more} * (length({text}) - length(replace({text}, regexp('{kind}', 'g'), '')))"
+        for kind, more in KINDS.items()
+    ]
+    return f"({SIZE} * ({USUAL} * length({text}) + {' + '.join(kinds)}))"
 
 
 def _box() -> Spec:
@@ -155,20 +186,12 @@ def _box() -> Spec:
     return {side: {"field": name} for side, name in sides.items()}
 
 
-def _fitting(name: str, size: int, words: bool = False) -> str:
-    """A name if its box holds it, else its words in lines, else nothing: a part of a name tells nothing."""
-    wide, high = "(datum.x1 - datum.x0 - 6)", "(datum.y1 - datum.y0)"
-    letter = WIDE * size
-    lines = f"{wide} > {letter:.2f} * datum.longest && {high} > {size + 2} * length(datum.words) + 6 ? datum.words : "
-    return f"{wide} > {letter:.2f} * length({name}) && {high} > 14 ? {name} : {lines if words else ''}''"
-
-
-def _text(text: str, size: int) -> Spec:
+def _text(text: str) -> Spec:
     return {
         "text": {"signal": text},
         "font": {"value": FONT},
-        "fontSize": {"value": size},
-        "lineHeight": {"value": size + 2},
+        "fontSize": {"value": SIZE},
+        "lineHeight": {"value": LINE},
         "baseline": {"value": "middle"},
     }
 
@@ -199,15 +222,15 @@ COMMUNES = Figure(
     caption={
         "es": "Cada rectángulo es una comuna, dentro de su región. Su superficie son los clientes afectados y su color "
         "el índice de inestabilidad: clientes afectados por cada 100 clientes de la región. Gris: no se conocen los "
-        "clientes de la región, y sin ellos no hay índice.",
+        "clientes de la región, y sin ellos no hay índice. Los nombres que no caben están en la tabla.",
         "en": "Each rectangle is a commune, within its region. Its area is the customers affected and its colour the "
         "instability index: customers affected for each 100 customers of the region. Grey: the region's customers are "
-        "not known, and without them there is no index.",
+        "not known, and without them there is no index. Names that do not fit are in the table.",
     },
     filters=frozenset({"region"}),
     draw=_treemap,
     kind="vega",
-    left=0,
-    right=0,
+    wide=(0, 0),
+    narrow=(0, 0),
     bottom=78,
 )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from ..shares import percent
-from .base import BLUE, GREEN, Figure, Frame, Spec, Words, named, no_data, percentage, unknown
+from .base import Figure
+from .frame import Frame, Words
+from .layers import lines, named, no_data, percentage, unknown
+from .style import BLUE, GREEN, Spec
 
 #: Pixels from one row to the next.
 STEP = 26
@@ -21,30 +24,35 @@ CATEGORIES = {
 
 def bands(frame: Frame, figure: Figure, **more: object) -> Spec:
     """The axis of names beside bars: as wide as the space that the source line counts on."""
+    left = figure.left(frame)
     return {
-        "labelLimit": figure.left - 12, "minExtent": figure.left, "maxExtent": figure.left, "labelPadding": 12,
-        "labelFontSize": 12 if frame.width > 600 else 11, "ticks": False, "domain": False, "grid": False, **more,
+        "labelLimit": left - 12, "minExtent": left, "maxExtent": left, "labelPadding": 12,
+        "labelFontSize": 11 if frame.narrow else 12, "ticks": False, "domain": False, "grid": False, **more,
     }  # fmt: skip
 
 
 def _quality(frame: Frame) -> Spec:
     words: Words = CATEGORIES if frame.lang == "es" else {}
-    plot, height = QUALITY.plot(frame), STEP * len(CATEGORIES)
+    step = 32 if frame.narrow else STEP
+    plot, height = QUALITY.plot(frame), step * len(CATEGORIES)
     label = f"format(datum.count, ',') + ' (' + {percentage('datum.percentage', 2)} + ')'"
     tooltip = [
         {"field": "name", "title": frame("Regla", "Rule")},
         {"field": "label", "title": frame("Observaciones", "Observations")},
         {"field": "total", "title": frame("De un total de", "Of a total of"), "format": ","},
     ]
+    share = frame("Parte de las observaciones (0 es lo ideal)", "Share of observations (0 is the ideal)")
+    short = frame("Parte (0 es lo ideal)", "Share (0 is the ideal)")
+    names = {"labelExpr": lines("datum.value", 21), "labelLineHeight": 12} if frame.narrow else {}
     x = {
         "field": "percentage",
         "type": "quantitative",
-        "title": frame("Parte de las observaciones (0 es lo ideal)", "Share of observations (0 is the ideal)"),
-        "axis": {"format": "~%", "tickCount": 5},
+        "title": short if frame.narrow else share,
+        "axis": {"format": "~%", "tickCount": 2 if frame.narrow else 5},
         # With nothing found, an axis from 0 to 0 would have no length.
         "scale": {"domain": {"unionWith": [0, 0.01]}},
     }
-    y = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": bands(frame, QUALITY)}
+    y = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": bands(frame, QUALITY, **names)}
     there = {"x": {"field": "percentage", "type": "quantitative"}, "y": y, "tooltip": tooltip}
     point = {"type": "point", "shape": "diamond", "filled": True, "size": 90, "opacity": 1, "color": GREEN}
     return {
@@ -84,8 +92,8 @@ QUALITY = Figure(
     },
     filters=frozenset(),
     draw=_quality,
-    left=226,
-    right=110,
+    wide=(226, 110),
+    narrow=(128, 104),
 )
 
 
@@ -122,8 +130,8 @@ PROJECTS = Figure(
     },
     filters=frozenset({"region"}),
     draw=_projects,
-    left=150,
-    right=50,
+    wide=(150, 50),
+    narrow=(112, 40),
     sample="projects_sample",
     source={
         "es": "Fuente: tabla de proyectos (SEIA), junto a SEC, Interrupciones en Línea",
@@ -183,8 +191,8 @@ COMPANIES = Figure(
     filters=frozenset(),
     draw=_companies,
     note=_without_company,
-    left=130,
-    right=70,
+    wide=(130, 70),
+    narrow=(110, 64),
 )
 
 
@@ -201,7 +209,7 @@ def _ranking(frame: Frame, figure: Figure, value: str, name: str, axis: str, too
         "field": value,
         "type": "quantitative",
         "title": axis,
-        "axis": {"tickMinStep": 1, "tickCount": 5 if frame.width > 600 else 3, "format": ",d"},
+        "axis": {"tickMinStep": 1, "tickCount": 2 if frame.narrow else 5, "format": ",d"},
         "scale": {"domain": {"unionWith": [0, 1]}},
     }
     there = {"x": {"field": value, "type": "quantitative"}, "y": y}

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from .base import BLUE, INK, MUTED, Figure, Frame, Spec, named, no_data, quoted, unknown
+from .base import Figure
 from .counts import bands
+from .frame import Frame
+from .layers import lines, named, no_data, once, quoted, unknown
+from .style import BLUE, INK, MUTED, Spec
 
 ROW = 58
+#: Pixels of half of an estimate in words.
+HALF = 70
 KINDS = {"line": "línea", "substation": "subestación", "storage": "almacenamiento"}
 
 
@@ -23,19 +28,31 @@ def _reasons(frame: Frame) -> dict[str, str]:
 def _effects(frame: Frame) -> Spec:
     plot = EFFECTS.plot(frame)
     kinds = KINDS if frame.lang == "es" else {}
+    letters = 20 if frame.narrow else 32
+    name, kind = "split(datum.value, '|')[0]", "split(datum.value, '|')[1]"
+    wrapped = f"split(join({lines(name, letters)}, '|') + '|' + {kind}, '|')"
+    # Without any estimate an axis would measure nothing.
+    none = unknown("investment_validation", "delta")
+    seen = {"expr": f"{none} ? 0 : 1"}
     y = {
         "field": "name",
         "type": "nominal",
         "sort": None,
         "title": None,
-        "axis": bands(frame, EFFECTS, labelExpr="split(datum.value, '|')", labelLineHeight=15, labelBaseline="middle"),
+        "axis": bands(frame, EFFECTS, labelExpr=wrapped, labelLineHeight=14, labelBaseline="middle"),
     }
+    negative = frame(" (negativo: menos horas-cliente)", " (negative: fewer customer-hours)")
     scale = {"domain": {"unionWith": [-20, 20]}}
     x = {
         "type": "quantitative",
-        "title": frame("Efecto en % (negativo: menos horas-cliente)", "Effect in % (negative: fewer customer-hours)"),
+        "title": frame("Efecto en %", "Effect in %") + ("" if frame.narrow else negative),
         "scale": scale,
-        "axis": {"format": "+~r", "tickCount": 6, "labelExpr": "datum.value === 0 ? '0' : datum.label"},
+        "axis": {
+            "format": "+~r",
+            "tickCount": 3 if frame.narrow else 6,
+            "labelExpr": f"{none} ? '' : datum.value === 0 ? '0' : datum.label",
+            **dict.fromkeys(("titleOpacity", "gridOpacity", "domainOpacity", "tickOpacity"), seen),
+        },
     }
     to = quoted(frame(" a ", " to "))
     interval = f"' (' + format(datum.effect_low, '+.1f') + {to} + format(datum.effect_high, '+.1f') + ')'"
@@ -45,7 +62,10 @@ def _effects(frame: Frame) -> Spec:
         {"field": "in_service", "title": frame("En servicio", "In service")},
         {"field": "told", "title": frame("Efecto", "Effect")},
     ]
+    nowhere = frame("Ninguna obra tiene estimación con estos datos", "No work has an estimate with these data")
     refused = f"{quoted(frame('Sin estimación: ', 'No estimate: '))} + {named(_reasons(frame), 'datum.refused')}"
+    at = "scale('x', datum.delta)"
+    side = f"{at} < {HALF} ? 'left' : {at} > {plot - HALF} ? 'right' : 'center'"
     given = [{"filter": "isValid(datum.delta)"}]
     return {
         "width": plot,
@@ -58,6 +78,7 @@ def _effects(frame: Frame) -> Spec:
                 f"(isValid(datum.effect_low) ? {interval} : {bare}) : {refused}",
                 "as": "told",
             },
+            {"calculate": lines("datum.told", plot // 6), "as": "lines"},
         ],
         "layer": [
             {
@@ -85,14 +106,29 @@ def _effects(frame: Frame) -> Spec:
             },
             {
                 "transform": given,
-                "mark": {"type": "text", "style": "label", "dy": -16},
+                "mark": {"type": "text", "style": "label", "dy": -18, "align": {"expr": side}},
                 "encoding": {"x": x | {"field": "delta"}, "y": y, "text": {"field": "told"}},
             },
             {
                 "transform": [{"filter": "!isValid(datum.delta)"}],
-                "mark": {"type": "text", "style": "note", "align": "left", "fontStyle": "italic", "color": MUTED},
-                "encoding": {"x": {"value": 8}, "y": y, "text": {"field": "told"}, "tooltip": tooltip},
+                "mark": {
+                    "type": "text",
+                    "style": "note",
+                    "align": "left",
+                    "fontStyle": "italic",
+                    "color": MUTED,
+                    "lineHeight": 14,
+                },
+                "encoding": {"x": {"value": 8}, "y": y, "text": {"field": "lines"}, "tooltip": tooltip},
             },
+            once(
+                "note",
+                {"expr": f"{none} && !{unknown('investment_validation')} ? {quoted(nowhere)} : ''"},
+                plot if frame.narrow else 8,
+                "height",
+                dy=16,
+                align="right" if frame.narrow else "left",
+            ),
             no_data(frame, unknown("investment_validation"), plot / 2, -12),
         ],
     }
@@ -118,5 +154,6 @@ EFFECTS = Figure(
     },
     filters=frozenset(),
     draw=_effects,
-    left=200,
+    wide=(200, 20),
+    narrow=(120, 14),
 )

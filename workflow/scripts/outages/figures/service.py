@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from .base import BLUE, GREEN, INK, MUTED, RED, Figure, Frame, Spec, breaks, named, no_data, percentage, quoted, unknown
+from .base import Figure
+from .break_rules import breaks
 from .counts import STEP, bands
+from .frame import Frame
+from .layers import named, no_data, percentage, quoted, unknown
+from .style import BLUE, GREEN, INK, MUTED, RED, Spec
 
 CURVES = 300
 #: Pixels of a line of the note.
@@ -27,7 +31,8 @@ def _reliability(frame: Frame) -> Spec:
         ),
     }
     reasons = {code: frame.wrap(text, 12) for code, text in refused.items()}
-    above = 38 + NOTE * max(map(len, reasons.values()))
+    left = RELIABILITY.left(frame)
+    above = (56 if frame.narrow else 38) + NOTE * max(map(len, reasons.values()))
     bold = {"condition": {"test": "datum.value === 'Chile'", "value": "bold"}, "value": "normal"}
     y = {
         "field": "name",
@@ -40,12 +45,12 @@ def _reliability(frame: Frame) -> Spec:
         "field": "saidi_hours",
         "type": "quantitative",
         "title": frame("Horas por cliente (SAIDI)", "Hours per customer (SAIDI)"),
-        "axis": {"tickCount": 6, "format": ",.2~f"},
+        "axis": {"tickCount": 3 if frame.narrow else 6, "format": ",.2~f"},
         "scale": {"domain": {"unionWith": [0, 0.1]}},
     }
     without = {"field": "saidi_hours_without_major", "type": "quantitative"}
-    colour = {"type": "nominal", "scale": {"domain": words, "range": [BLUE, RED]}, "legend": _legend()}
-    shape = {"type": "nominal", "scale": {"domain": words, "range": ["circle", "diamond"]}, "legend": _legend()}
+    colour = {"type": "nominal", "scale": {"domain": words, "range": [BLUE, RED]}, "legend": _legend(frame)}
+    shape = {"type": "nominal", "scale": {"domain": words, "range": ["circle", "diamond"]}, "legend": _legend(frame)}
     both = {"transform": [{"filter": "isValid(datum.saidi_hours_without_major)"}]}
     tooltip = [
         {"field": "name", "title": frame("Región", "Region")},
@@ -116,8 +121,8 @@ def _reliability(frame: Frame) -> Spec:
                 },
             },
             # The year, and why a threshold is missing, are told once.
-            _note("note", RELIABILITY.left, above),
-            {"transform": [{"filter": "datum.given === 0"}]} | _note("reason", RELIABILITY.left, above - NOTE),
+            _note("note", left, above),
+            {"transform": [{"filter": "datum.given === 0"}]} | _note("reason", left, above - NOTE),
             no_data(frame, unknown("reliability", "saidi_hours"), RELIABILITY.plot(frame) / 2, 10 - above),
         ],
     }
@@ -134,8 +139,11 @@ def _note(field: str, left: int, above: int) -> Spec:
     }  # fmt: skip
 
 
-def _legend() -> Spec:
-    return {"orient": "top", "title": None, "offset": 4, "labelLimit": 300, "symbolSize": 95}
+def _legend(frame: Frame) -> Spec:
+    direction = "vertical" if frame.narrow else "horizontal"
+    return {
+        "orient": "top", "direction": direction, "title": None, "offset": 4, "labelLimit": 300, "symbolSize": 95,
+    }  # fmt: skip
 
 
 RELIABILITY = Figure(
@@ -157,8 +165,8 @@ RELIABILITY = Figure(
     filters=frozenset({"region"}),
     draw=_reliability,
     note=breaks,
-    left=150,
-    right=50,
+    wide=(150, 50),
+    narrow=(116, 44),
 )
 
 
@@ -168,7 +176,7 @@ def _restoration(frame: Frame) -> Spec:
         "field": "days",
         "type": "quantitative",
         "title": frame("Días desde la peor hora", "Days since the worst hour"),
-        "axis": {"tickMinStep": 0.5, "format": ".1~f", "tickCount": 7},
+        "axis": {"tickMinStep": 0.5, "format": ".1~f", "tickCount": 4 if frame.narrow else 7},
         "scale": {"nice": False, "domain": {"unionWith": [0, 1]}},
     }
     y = {
@@ -237,8 +245,9 @@ def _restoration(frame: Frame) -> Spec:
 
 def _key(frame: Frame, plot: int, told: list[Spec], colours: Spec) -> list[Spec]:
     """Stroke and name of each storm that has a colour, in rows under the plot."""
-    columns = 3 if frame.width > 600 else 2
-    x = f"{(plot + RESTORATION.left) / columns:.0f} * (datum.slot % {columns}) - {RESTORATION.left}"
+    columns = 1 if frame.narrow else 3
+    left = RESTORATION.left(frame)
+    x = f"{(plot + left) / columns:.0f} * (datum.slot % {columns}) - {left}"
     y = {"value": {"expr": f"height + 64 + 20 * floor(datum.slot / {columns})"}}
     slots = [
         *told,
@@ -282,6 +291,6 @@ RESTORATION = Figure(
     },
     filters=frozenset({"region", "period"}),
     draw=_restoration,
-    left=84,
+    wide=(84, 20),
     bottom=118,
 )
