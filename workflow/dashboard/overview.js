@@ -55,6 +55,7 @@ function overviewSpec(width) {
 
 function overviewBars(width, blue, faint) {
   return {
+    name: "bars",
     params: [{ name: "brush", select: { type: "interval", encodings: ["x"] } }],
     mark: { type: "rect", stroke: state.dark ? "#1b2026" : "#ffffff", strokeWidth: 1 },
     encoding: {
@@ -74,23 +75,24 @@ function overviewBars(width, blue, faint) {
   };
 }
 
-// Where the series is not comparable before and after, with the reason under the pointer.
+// Where the series is not comparable before and after; the reason shows under the pointer, near the line is enough.
 function overviewBreaks(ink) {
   const values = (payload("breaks") ?? []).map((one) => ({
     begin: Date.parse(`${one.mes}T00:00:00Z`),
     month: monthName(one.mes),
     why: (state.lang === "es" && one.reason_es) || one.reason,
   }));
+  const tooltip = [
+    { field: "month", type: "nominal", title: word("breaks") },
+    { field: "why", type: "nominal", title: word("reason") },
+  ];
   return {
     data: { values },
-    mark: { type: "rule", color: ink, strokeWidth: 2, strokeDash: [5, 3] },
-    encoding: {
-      x: { field: "begin", type: "temporal", scale: { type: "utc" } },
-      tooltip: [
-        { field: "month", type: "nominal", title: word("breaks") },
-        { field: "why", type: "nominal", title: word("reason") },
-      ],
-    },
+    encoding: { x: { field: "begin", type: "temporal", scale: { type: "utc" } } },
+    layer: [
+      { mark: { type: "rule", color: ink, strokeWidth: 2, strokeDash: [5, 3] } },
+      { mark: { type: "rule", strokeWidth: 10, opacity: 0 }, encoding: { tooltip } },
+    ],
   };
 }
 
