@@ -48,7 +48,7 @@ def test_every_figure_is_drawn_in_both_languages(open_page: Open, lang: str) -> 
         assert opened.picture(figure.id).locator(MARKS).count() >= 1, figure.id
         assert opened.page.locator(f"#figure-{figure.id}").inner_text() == figure.title[lang]
         assert opened.page.locator(f"#figure-{figure.id}-caption").inner_text() == figure.caption[lang]
-    assert opened.page.locator("#overview-picture svg .marks path").count() >= 15
+    assert opened.page.locator("#overview-picture svg .bars_marks path").count() >= 15
     assert opened.page.locator("#live-picture svg .mark-line path").count() == 17
     months = opened.page.locator("#overview-picture svg .role-axis-label text").all_text_contents()
     assert {"es": "jul. 2024", "en": "Jul 2024"}[lang] in months
@@ -124,8 +124,8 @@ def test_a_month_without_an_observed_hour_has_no_numbers(open_page: Open) -> Non
 
 def test_a_drag_over_the_overview_sets_the_period(open_page: Open, data: Data) -> None:
     opened = open_page()
-    box = opened.page.locator("#overview-picture svg .marks path").nth(5).bounding_box()
-    other = opened.page.locator("#overview-picture svg .marks path").nth(8).bounding_box()
+    box = opened.page.locator("#overview-picture svg .bars_marks path").nth(5).bounding_box()
+    other = opened.page.locator("#overview-picture svg .bars_marks path").nth(8).bounding_box()
     assert box and other
     opened.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 30)
     opened.page.mouse.down()
@@ -208,7 +208,7 @@ def test_tables_and_files_follow_the_filters(open_page: Open, data: Data) -> Non
 
 def test_a_tooltip_tells_the_number_under_the_pointer(open_page: Open, data: Data) -> None:
     opened = open_page()
-    opened.page.locator("#overview-picture svg .marks path").first.hover()
+    opened.page.locator("#overview-picture svg .bars_marks path").first.hover()
     tip = opened.page.locator(".tip")
     expect(tip).to_be_visible()
     assert grouped(affected(data, "", "2024-03", "2024-03")) in tip.inner_text()
@@ -256,11 +256,17 @@ def test_nine_years_fit_and_the_first_picture_is_told(open_page: Open, tmp_path:
     page = written(tmp_path, world(108))
     text = page.read_text()
     data = sum(map(len, re.findall(r'<script type="application/json" id="data-[^>]*>(.*?)</script>', text)))
-    assert page.stat().st_size < 4_000_000
-    assert data < 2_000_000
+    assert page.stat().st_size < 2_000_000
+    assert data < 600_000
     opened = open_page(page)
-    first = opened.page.evaluate("performance.getEntriesByName('first-picture')[0].startTime")
+    times = []
+    for _ in range(3):  # the machine has others to serve
+        times.append(opened.page.evaluate("performance.getEntriesByName('first-picture')[0].startTime"))
+        opened.page.reload()
+        opened.settle()
+    first = min(times)
     print(f"\nnine years: {page.stat().st_size:,} bytes, data {data:,}; first picture after {first:.0f} ms")
+    assert first < 1_000
     opened.shoot("nine-years")
 
 
@@ -269,8 +275,10 @@ def test_breaks_are_drawn_over_the_months_with_their_reason(open_page: Open) -> 
     for place in ("#overview-picture", '[data-figure="monthly-customers"]', '[data-figure="coverage"]'):
         assert opened.page.locator(f"{place} svg line[stroke-dasharray='5,3']").count() >= 1, place
     written_out = " ".join(opened.picture("monthly-customers").locator("text").all_text_contents())
-    assert "may. 2025: quiebre, el nivel de filas por hora observada baja 67 %" in written_out
-    opened.page.locator("#overview-picture svg line[stroke-dasharray='5,3']").hover()
+    assert "may 2025: quiebre, el nivel de filas por hora observada baja 67 %" in written_out
+    box = opened.page.locator("#overview-picture svg line[stroke-dasharray='5,3']").bounding_box()
+    assert box
+    opened.page.mouse.move(box["x"], box["y"] + 20)
     tip = opened.page.locator(".tip")
     expect(tip).to_be_visible()
     assert "el nivel de filas por hora observada baja 67 %" in tip.inner_text()

@@ -12,9 +12,18 @@ function payload(id) {
   return parsed.get(id);
 }
 
-// plot.py writes each list of keys once; the first value of a row tells which list it follows.
-function unpack({ keys, rows }) {
-  return rows.map(([which, ...values]) => Object.fromEntries(keys[which].map((key, n) => [key, values[n]])));
+// plot.py writes items by columns; a column holds the values of the items that have its key, in their order.
+function unpack({ keys, which, columns }) {
+  const values = new Map(Object.entries(columns).map(([key, column]) => [key, spread(column)[Symbol.iterator]()]));
+  const next = (key) => [key, values.get(key).next().value];
+  return spread(which).map((kind) => Object.fromEntries(keys[kind].map(next)));
+}
+
+// The values of a column: as they are, by their places in a list, or by runs of equal ones.
+function spread(column) {
+  if (Array.isArray(column)) return column;
+  const { of, at, runs } = column;
+  return at ? at.map((place) => of[place]) : runs.flatMap(([place, times]) => Array(times).fill(of[place]));
 }
 
 function about() {

@@ -8,6 +8,7 @@ other payloads, and of `_meta` the digests.
 import base64
 import hashlib
 import json
+from itertools import groupby
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -82,13 +83,25 @@ def join(data: dict[str, Items], about: dict[str, Any], runtime: str) -> str:
 
 
 def pack(items: Items) -> dict[str, Any]:
-    """Items with each list of keys told once: `{keys: [[...]], rows: [[number of its keys, values...]]}`."""
+    """Items by columns: `keys`, the lists of keys that items have; `which` of them each item has; `columns` by key.
+
+    A column holds the values of the items that have its key, in their order.
+    """
     kinds: dict[tuple[str, ...], int] = {}
-    rows = []
-    for item in items:
-        keys = tuple(sorted(item))
-        rows.append([kinds.setdefault(keys, len(kinds)), *(item[key] for key in keys)])
-    return {"keys": [list(keys) for keys in kinds], "rows": rows}
+    which = [kinds.setdefault(tuple(sorted(item)), len(kinds)) for item in items]
+    names = sorted({key for keys in kinds for key in keys})
+    columns = {key: _column([item[key] for item in items if key in item]) for key in names}
+    return {"keys": [list(keys) for keys in kinds], "which": _column(which), "columns": columns}
+
+
+def _column(values: list[Any]) -> list[Any] | dict[str, Any]:
+    """The values, or where that is shorter each one once (`of`) and how often it stands in a row, or its places."""
+    places: dict[str, int] = {}
+    at = [places.setdefault(_json(value), len(places)) for value in values]
+    runs = [[place, sum(1 for _ in run)] for place, run in groupby(at)]
+    of = [json.loads(text) for text in places]
+    ways: list[list[Any] | dict[str, Any]] = [values, {"of": of, "at": at}, {"of": of, "runs": runs}]
+    return min(ways, key=lambda way: len(_json(way)))
 
 
 def bare(spec: dict[str, Any]) -> dict[str, Any]:
