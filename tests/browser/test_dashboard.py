@@ -294,6 +294,13 @@ def test_a_sample_of_projects_is_told_in_the_title(open_page: Open, tmp_path: Pa
     opened.settle()
 
 
+def test_companies_tell_how_much_is_left_out(open_page: Open) -> None:
+    page = open_page().page
+    told = page.locator("#section-companies .left-out")
+    assert told.inner_text() == "Sin empresa publicada, y por eso fuera: 4 de 6.789 (0,0%)."
+    assert page.locator(".left-out").all_inner_texts().count("") == len(FIGURES) - 1
+
+
 def test_a_share_is_rounded_down_as_in_the_figures(open_page: Open, tmp_path: Path) -> None:
     for name, observed, told in (("some", 57, "57,0"), ("most", 9_997, "99,9")):
         made = world(3)

@@ -7,6 +7,7 @@ function card(figure) {
     "section", { class: "card", "aria-labelledby": title, id: `section-${figure.id}` },
     make("h2", { id: title }),
     make("p", { class: "subtitle" }),
+    make("p", { class: "left-out" }),
     make("figure", {}, place, make("figcaption", { class: "caption", id: `${title}-caption` })),
     make("p", { class: "source-line" }),
     make("p", { class: "unfiltered" }),
@@ -53,11 +54,20 @@ function speakFigure(figure) {
   const some = about()?.[figure.sample] ? FACTS.sample[state.lang] : "";
   section.querySelector("h2").textContent = figure.title[state.lang] + some;
   section.querySelector(".subtitle").textContent = figure.subtitle[state.lang];
+  section.querySelector(".left-out").textContent = leftOut(figure);
   section.querySelector(".caption").textContent = figure.caption[state.lang];
   section.querySelector(".source-line").replaceChildren(...sourceLine(figure));
   section.querySelector(".unfiltered").textContent = fixed.length ? word("not_filtered", { which: fixed.join(", ") }) : "";
   section.querySelector(".behind").replaceChildren(
     ...figure.payloads.map((id) => behind(id, () => chosen(id, figure.filters))));
+}
+
+// How much a ranking of companies leaves out, because the source does not publish the company.
+function leftOut(figure) {
+  const left = about()?.unknown_company?.total_clientes_afectados;
+  const all = about()?.totals.clientes_afectados;
+  if (!figure.payloads.includes("company_ranking") || !left || !all) return "";
+  return word("left_out", { left: number(left), all: number(all), share: percent(left / all) });
 }
 
 function sourceLine(figure) {

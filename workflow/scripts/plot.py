@@ -43,6 +43,7 @@ DARK = {
 }
 META_KEYS = (
     "months", "totals", "breaks", "notes", "versions", "commit", "config_sha256", "synthetic", "projects_sample",
+    "unknown_company",
 )  # fmt: skip
 MONTH_KEYS = ("month", "observed", "gap", "unasked", "through")
 KINDS = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
