@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from .postgrest_server import looping
+from .postgrest_server import WAIT_SECONDS, looping
 
 Side = Literal["request", "answer"]
 
@@ -73,7 +73,7 @@ def cutting(upstream: Path | int, socket: Path | None = None) -> Iterator[Cutter
         return await asyncio.start_server(cutter.handle, "127.0.0.1", 0)
 
     with looping() as loop:
-        server = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
+        server = asyncio.run_coroutine_threadsafe(start(), loop).result(WAIT_SECONDS)
         cutter.port = 0 if socket else server.sockets[0].getsockname()[1]
         try:
             yield cutter

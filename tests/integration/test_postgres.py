@@ -71,7 +71,7 @@ def server(reachable: Path, new_embedded: New) -> Iterator[Embedded]:
 
 
 def wait_until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while not happened():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -15,7 +15,7 @@ from outages.payloads import write_payload
 from outages.targets import Secret, SupabaseTarget, WarehouseTarget
 from publish import same
 
-from .postgrest_server import Fault, Supabase, setup
+from .postgrest_server import Fault, Supabase, setup, until
 from .publish_stage import FAILURES, META, PAYLOADS, REPOSITORY, Stage, unlike_their_meta
 
 
@@ -155,11 +155,12 @@ def test_an_answer_that_was_lost_is_asked_for_again(stage: Stage, supabase: Supa
 
 def test_no_answer_in_time(stage: Stage, supabase: Supabase) -> None:
     supabase.faults.append(Fault(0, times=9))
-    target = SupabaseTarget(supabase.url, Secret(supabase.service_key), timeout=0.2)
+    target = SupabaseTarget(supabase.url, Secret(supabase.service_key), timeout=0.5)
     with pytest.raises(OutagesError, match=r"PUBLISH_FAILED.*no answer in time"):
         target.read()
-    assert len(supabase.requests) == 3
     target.close()
+    until(lambda: len(supabase.requests) >= 3)
+    assert len(supabase.requests) == 3
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, RuntimeError])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import psycopg
 import pytest
 
 from .cutting import Cutter, Side, cutting
-from .postgrest_server import Supabase
+from .postgrest_server import Supabase, until
 from .publish_stage import PAYLOADS, Stage, unlike_their_meta, with_digests
 
 OLD = with_digests(PAYLOADS | {f"payload_{n}": [{"n": n, "é": 0.1, "i": i} for i in range(300)] for n in range(6)})
@@ -60,11 +59,8 @@ def public(conn: psycopg.Connection) -> dict[str, Any]:
 def settled(supabase: Supabase, owner: psycopg.Connection) -> dict[str, Any]:
     """What is public when nothing is under way any more."""
     running = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'authenticator' AND state <> 'idle'"
-    for _ in range(500):
-        if not supabase.under_way and owner.execute(running).fetchone() == (0,):
-            return public(owner)
-        time.sleep(0.01)
-    raise AssertionError("something is still under way")
+    until(lambda: not supabase.under_way and owner.execute(running).fetchone() == (0,))
+    return public(owner)
 
 
 def publish_and_cut(
@@ -134,17 +130,12 @@ def test_a_warehouse_that_dies_in_the_middle_keeps_the_old_set(
     killed: list[Any] = []
 
     def kill() -> None:
+        sleeping = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND wait_event = 'PgSleep'"
+        )
         with psycopg.connect(warehouse_url, autocommit=True) as conn:
-            for _ in range(3000):
-                killed.extend(
-                    conn.execute(
-                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                        "WHERE datname = current_database() AND wait_event = 'PgSleep'"
-                    ).fetchall()
-                )
-                if killed:
-                    return
-                time.sleep(0.01)
+            until(lambda: killed.extend(conn.execute(sleeping).fetchall()) or bool(killed))
 
     killer = threading.Thread(target=kill)
     killer.start()

@@ -168,11 +168,11 @@ def test_the_rate_is_kept(scrapes: Scrapes) -> None:
 
 
 def test_several_are_asked_at_once_and_none_twice(scrapes: Scrapes, play: Callable[..., None]) -> None:
-    play("latency", ms=100)
+    play("latency", ms=400)
     scrapes.http = {"concurrency": 8}
     begin = time.monotonic()
     scrapes()
-    assert time.monotonic() - begin < 24 * 0.1 * 0.6
+    assert time.monotonic() - begin < 24 * 0.4 * 0.6
     assert sorted(scrapes.asked()) == DAY
 
 
@@ -220,7 +220,7 @@ def test_a_retry_after_of_hours_is_not_waited_for(scrapes: Scrapes, play: Callab
     play("429", 3, retry_after=7200)
     begin = time.monotonic()
     refused(scrapes, "HOURS_FAILED")
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 60
     assert Counter(scrapes.asked())["2025-06-01", 3] == 1
 
 
@@ -575,7 +575,7 @@ def kill_and_rerun(scrapes: Scrapes, tmp_path: Path, kills: int, longest: float)
         recorded = {(one.fecha, one.hora) for one in scrapes.kept()}
         process = scrapes.start()
         begun = len(scrapes.replica.requests())
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while len(scrapes.replica.requests()) == begun and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(moments.uniform(0, longest))
@@ -603,14 +603,14 @@ def test_two_scrapes_at_once(scrapes: Scrapes, play: Callable[..., None], tmp_pa
     play("latency", ms=60)
     process = scrapes.start()
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not scrapes.requests() and time.monotonic() < deadline:
             time.sleep(0.01)
         second = Scrapes(scrapes.folder, scrapes.replica, http={"attempts": 1})
         assert "two scrapes of one month" in refused(second, "STORE_BUSY").message
         second.month = "2025-05"
         assert "another run is asking" in refused(second, "SOURCE_BUSY").message
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 0, errors

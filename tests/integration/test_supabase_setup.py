@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
-import httpx
 import psycopg
 import pytest
 
-from .postgrest_server import Supabase
-from .postgrest_server import setup as printed
+from .postgrest_server import Supabase, look_anew, setup
 from .publish_stage import Stage
 
 COLUMNS = """
@@ -18,7 +15,6 @@ COLUMNS = """
     WHERE attrelid = 'dashboard_stats'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attname
 """
 OURS = [("data", "jsonb", True), ("id", "text", True), ("updated_at", "timestamp with time zone", True)]
-TYPES = {name: kind for name, kind, _ in OURS}
 ADOPTED = {
     "no time": "CREATE TABLE dashboard_stats (id text PRIMARY KEY, data jsonb)",
     "no key": "CREATE TABLE dashboard_stats (id text, data jsonb, updated_at timestamptz)",
@@ -43,30 +39,10 @@ def bare(owner: psycopg.Connection, supabase: Supabase) -> Iterator[psycopg.Conn
     """The owner's connection to a project without our tables, which is set up again afterwards."""
     gone = "DROP TABLE dashboard_stats CASCADE; DROP TABLE interrupciones_hot CASCADE"
     owner.execute(gone)
-    seen(supabase, owner, {})
     yield owner
     owner.execute("DROP TABLE IF EXISTS interrupciones_hot, dashboard_stats CASCADE")
     owner.execute(setup())
-    seen(supabase, owner)
-
-
-def setup() -> bytes:
-    """The set-up; PostgREST is told of it once, by `seen`: to requests while it looks anew it may answer anything."""
-    return printed().replace(b"NOTIFY", b"-- NOTIFY")
-
-
-def seen(supabase: Supabase, conn: psycopg.Connection, wanted: dict[str, str] = TYPES) -> None:
-    """Have PostgREST look at the tables anew, until it has."""
-    conn.execute("NOTIFY pgrst, 'reload schema'")
-    headers = {"apikey": supabase.service_key, "Authorization": f"Bearer {supabase.service_key}"}
-    for _ in range(500):
-        answer = httpx.get(f"{supabase.url}/rest/v1/", headers=headers)
-        table = answer.json().get("definitions", {}).get("dashboard_stats", {"properties": {}})
-        found = {name: column["format"] for name, column in table["properties"].items()}
-        if answer.status_code == 200 and {name: found[name] for name in found if name in TYPES} == wanted:
-            return
-        time.sleep(0.02)
-    raise AssertionError("PostgREST did not look anew")
+    look_anew(supabase, owner)
 
 
 @pytest.mark.parametrize("case", ADOPTED)
@@ -78,7 +54,7 @@ def test_a_table_of_another_set_up_is_brought_into_shape(
     for _ in range(2):
         bare.execute(setup())
         assert [column for column in bare.execute(COLUMNS) if column[0] != "n"] == OURS
-    seen(supabase, bare)
+    look_anew(supabase, bare)
     assert len(stage(**named)["sent"]) == 4
     assert stage(**named)["sent"] == []
     assert bare.execute("SELECT data FROM dashboard_stats WHERE id = 'old'").fetchone() == ([1],)
@@ -99,7 +75,7 @@ def test_a_table_that_cannot_be_ours_is_named_and_left(
     bare.execute(advised)
     try:
         bare.execute(setup())
-        seen(supabase, bare)
+        look_anew(supabase, bare)
         assert len(stage(**named)["sent"]) == 4
     finally:
         bare.execute("DROP TABLE dashboard_stats_old")

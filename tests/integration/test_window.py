@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from outages.hot import Hot, Version
 from outages.targets import Secret, SupabaseTarget, WarehouseTarget
 from publish import publish
 
-from .postgrest_server import Supabase
+from .postgrest_server import Supabase, look_anew, until
 from .window_stage import Window, at, pairs, table
 
 
@@ -246,15 +245,14 @@ def test_answers_are_whole_however_few_rows_the_server_gives(
 ) -> None:  # fmt: skip
     project_rows.execute("ALTER ROLE authenticator SET pgrst.db_max_rows = '7'; NOTIFY pgrst, 'reload config'")
     address, headers = f"{supabase.url}/rest/v1/interrupciones_hot?select=clave", {"apikey": supabase.anon_key}
+
+    def given() -> int:
+        return len(httpx.get(address, headers=headers).json())
+
     try:
         window.february()
         window(**named)
-        given = 0
-        for _ in range(100):
-            given = len(httpx.get(address, headers=headers).json())
-            if given == 7:
-                break
-        assert given == 7
+        until(lambda: given() == 7)
         monkeypatch.setattr(hot, "PAGE", 200)
         before = table(project_rows)
         assert len(before) == 2042
@@ -264,6 +262,7 @@ def test_answers_are_whole_however_few_rows_the_server_gives(
         assert before.items() <= table(project_rows).items() | pairs(window.archived())
     finally:
         project_rows.execute("ALTER ROLE authenticator RESET pgrst.db_max_rows; NOTIFY pgrst, 'reload config'")
+        until(lambda: given() > 7)
 
 
 def test_a_row_that_somebody_changed_by_hand_is_archived_as_it_is(
@@ -312,21 +311,6 @@ def test_publishing_brings_a_changed_table_of_supabase_in_line(
     assert table(project_rows) == before
 
 
-def reloaded(supabase: Supabase, owner: psycopg.Connection, missing: bool) -> None:
-    """Have PostgREST look anew, until it knows whether something is missing."""
-    owner.execute("NOTIFY pgrst, 'reload schema'")
-    wanted = {
-        "/interrupciones_hot",
-        *(f"/rpc/hot_{name}" for name in ("claves", "filas", "poner", "quitar", "medidas")),
-    }
-    headers = {"apikey": supabase.service_key, "Authorization": f"Bearer {supabase.service_key}"}
-    for _ in range(400):
-        if (not wanted <= set(httpx.get(f"{supabase.url}/rest/v1/", headers=headers).json()["paths"])) == missing:
-            return
-        time.sleep(0.02)
-    raise AssertionError("PostgREST did not look anew")
-
-
 @pytest.mark.parametrize(
     ("break_it", "mend"),
     [
@@ -341,13 +325,13 @@ def test_a_project_that_is_not_set_up(
     owner.execute(break_it.encode())
     try:
         window.fails("WINDOW_SETUP", **named)  # PostgREST believes that it is there still
-        reloaded(supabase, owner, missing=True)
+        look_anew(supabase, owner)
         told = window.fails("WINDOW_SETUP", **named)
         assert "0002_interrupciones_hot.sql" in told
         assert supabase.service_key not in told
     finally:
         owner.execute(mend.encode())
-        reloaded(supabase, owner, missing=False)
+        look_anew(supabase, owner)
 
 
 def test_readers_may_select_and_nothing_else(
