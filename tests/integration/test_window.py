@@ -11,14 +11,14 @@ import polars as pl
 import psycopg
 import pytest
 from aiohttp import web
-from outages import hot
+from outages import cold, hot
 from outages.cold import read
 from outages.errors import OutagesError
 from outages.hot import Hot, Version
 from outages.targets import Secret, SupabaseTarget, WarehouseTarget
 from publish import publish
 
-from .postgrest_server import Supabase, look_anew, until
+from .postgrest_server import Supabase, look_anew, setup, until
 from .window_stage import Window, at, pairs, table
 
 
@@ -205,14 +205,16 @@ def test_another_run_loses_nothing_by_ours(window: Window, warehouse_url: str, w
     key = "H:2025-02-04T12Z:13"
     huella = mine.versions()[key].huella
     row = mine.rows({key: huella})
+    read = {key: row["sello"].item()}
     warehouse.execute("UPDATE interrupciones_hot SET huella = 'of the other' WHERE clave = %s", [key])
-    ours = row.with_columns(huella=pl.lit("v2"))
-    for before in ({key: huella}, {}):
+    ours = row.drop("sello").with_columns(huella=pl.lit("v2"))
+    for before in (read, {}):
         mine.put(ours, before)
-    assert mine.remove({key: huella}) == 0
+    assert mine.remove(read) == 0
     assert mine.versions()[key] == Version("of the other", at(4, 12))
+    now = {key: mine.rows({key: "of the other"})["sello"].item()}
     for _ in range(2):
-        mine.put(ours, {key: "of the other"})
+        mine.put(ours, now)
     assert mine.versions()[key].huella == "v2"
 
 
@@ -279,6 +281,65 @@ def test_a_row_that_somebody_changed_by_hand_is_archived_as_it_is(
     row = read(window.cold / "2025-02.parquet").filter(clave=key)
     assert row.select("clientes_afectados", "fin").row(0) == (7, at(2, 12) + timedelta(seconds=1.5))
     assert key not in table(warehouse)
+
+
+def changed_by_hand(
+    window: Window, conn: psycopg.Connection, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the archive is written, somebody changes a row that is to be deleted and one that is to be replaced."""
+    window.february()
+    window(**environment)
+    window.march()
+    leaves, replaced = "H:2025-02-02T12Z:13", "H:2025-02-05T12Z:13"
+    archive = cold.archive
+
+    def meanwhile(folder: Path, rows: pl.DataFrame) -> Any:
+        told = archive(folder, rows)
+        assert {leaves, replaced} <= set(rows["clave"])
+        conn.execute("UPDATE interrupciones_hot SET clientes_hora = 7 WHERE clave IN (%s, %s)", [leaves, replaced])
+        return told
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cold, "archive", meanwhile)
+        window.fails("WINDOW_MISMATCH", **environment)
+    changed = conn.execute("SELECT clave FROM interrupciones_hot WHERE clientes_hora = 7 AND tipo = 'hora' ORDER BY 1")
+    assert changed.fetchall() == [(leaves,), (replaced,)]
+    window(**environment)
+    assert leaves not in table(conn)
+    kept = window.archived().filter(pl.col("clave").is_in([leaves, replaced]))
+    assert [kept.filter(clave=key)["clientes_hora"].sort().to_list() for key in (leaves, replaced)] == [[None, 7]] * 2
+
+
+def test_a_change_by_hand_after_archiving_is_not_lost_by_the_warehouse(
+    window: Window, warehouse_url: str, warehouse: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed_by_hand(window, warehouse, {"DATABASE_URL": warehouse_url}, monkeypatch)
+
+
+def test_a_change_by_hand_after_archiving_is_not_lost_by_supabase(
+    window: Window, supabase: Supabase, named: dict[str, str], project_rows: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    changed_by_hand(window, project_rows, named, monkeypatch)
+
+
+def test_a_project_of_an_earlier_set_up(
+    window: Window, supabase: Supabase, named: dict[str, str], project_rows: psycopg.Connection
+) -> None:
+    """Rows that do not tell what there is of them are neither replaced nor deleted."""
+    window.february()
+    window(**named)
+    before = table(project_rows)
+    project_rows.execute(
+        "CREATE OR REPLACE FUNCTION hot_filas(pares jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$ "
+        "SELECT coalesce(jsonb_agg(to_jsonb(h) ORDER BY clave), '[]') FROM interrupciones_hot AS h $$"
+    )
+    window.march()
+    assert "0002_interrupciones_hot.sql" in window.fails("WINDOW_SETUP", **named)
+    assert table(project_rows) == before
+    project_rows.execute(setup())
+    look_anew(supabase, project_rows)
+    assert window(**named)["deleted"] == 2 + 17 * 72
 
 
 def test_publishing_brings_a_changed_table_of_supabase_in_line(

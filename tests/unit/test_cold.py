@@ -140,11 +140,13 @@ def test_why_rows_leave() -> None:
 
 
 def test_warehouse_and_supabase_have_one_text() -> None:
-    texts = []
-    for path in ("workflow/migrations/0005_hot.sql", "workflow/supabase/0002_interrupciones_hot.sql"):
-        text = (ROOT / path).read_text().replace("public.", "").replace("IF NOT EXISTS ", "")
+    """What the migrations leave in the end is what the set-up of a project makes at once."""
+    migrations = sorted((ROOT / "workflow/migrations").glob("*_hot*.sql"))
+    texts: list[dict[str, str]] = []
+    for paths in (migrations, [ROOT / "workflow/supabase/0002_interrupciones_hot.sql"]):
+        text = "\n".join(path.read_text() for path in paths).replace("public.", "").replace("IF NOT EXISTS ", "")
         text = text.replace("CREATE OR REPLACE", "CREATE").replace("search_path = ''", "search_path FROM CURRENT")
-        tables = re.findall(r"^CREATE (?:TABLE|INDEX|FUNCTION) .*?;$", text, re.MULTILINE | re.DOTALL)
-        assert len(tables) == 7
-        texts.append(tables)
+        made = r"^((?:CREATE (?:TABLE|INDEX|FUNCTION)|COMMENT ON (?:TABLE|FUNCTION)) \w+).*?;$"
+        texts.append({found[1]: found[0] for found in re.finditer(made, text, re.MULTILINE | re.DOTALL)})
+    assert len(migrations) > 1 and len(texts[0]) == 13
     assert texts[0] == texts[1]

@@ -112,11 +112,13 @@ COMMENT ON FUNCTION public.hot_claves IS 'Key, digest and last hour of the next 
 CREATE OR REPLACE FUNCTION public.hot_filas(pares jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = '' SET timezone = 'UTC'
 AS $$
-    SELECT coalesce(jsonb_agg(to_jsonb(h) ORDER BY h.clave), '[]')
+    SELECT coalesce(jsonb_agg(f.fila || jsonb_build_object('sello', md5(f.fila::text)) ORDER BY h.clave), '[]')
     FROM public.interrupciones_hot AS h
     JOIN jsonb_each_text(pares) AS p (clave, huella) USING (clave, huella)
+    CROSS JOIN to_jsonb(h) AS f (fila)
 $$;
-COMMENT ON FUNCTION public.hot_filas IS 'The rows that are those of the pairs of key and digest';
+COMMENT ON FUNCTION public.hot_filas IS
+'The rows that are those of the pairs of key and digest, each with `sello`, the MD5 of all that it holds';
 
 CREATE OR REPLACE FUNCTION public.hot_poner(filas jsonb, antes jsonb) RETURNS bigint
 LANGUAGE sql SET search_path = '' SET timezone = 'UTC'
@@ -136,26 +138,26 @@ AS $$
             excluded.horas_sin_dato, excluded.inicio_desconocido, excluded.fin_desconocido,
             excluded.fantasma, excluded.recortado
         )
-        WHERE h.huella IN (antes ->> h.clave, excluded.huella)
+        WHERE md5(to_jsonb(h)::text) = antes ->> h.clave
         RETURNING 1
     )
     SELECT count(*) FROM puestas
 $$;
 COMMENT ON FUNCTION public.hot_poner IS
-'Puts rows, in place of the version that `antes` tells by key and of no other; how many are there now';
+'Puts rows, in place of those that `antes` tells by key and `sello` and of no others; how many it put';
 
 CREATE OR REPLACE FUNCTION public.hot_quitar(pares jsonb) RETURNS bigint
-LANGUAGE sql SET search_path = ''
+LANGUAGE sql SET search_path = '' SET timezone = 'UTC'
 AS $$
     WITH quitadas AS (
         DELETE FROM public.interrupciones_hot AS h
-        USING jsonb_each_text(pares) AS p (clave, huella)
-        WHERE h.clave = p.clave AND h.huella = p.huella
+        USING jsonb_each_text(pares) AS p (clave, sello)
+        WHERE h.clave = p.clave AND md5(to_jsonb(h)::text) = p.sello
         RETURNING 1
     )
     SELECT count(*) FROM quitadas
 $$;
-COMMENT ON FUNCTION public.hot_quitar IS 'Deletes the rows that are those of the pairs of key and digest; how many';
+COMMENT ON FUNCTION public.hot_quitar IS 'Deletes the rows that are those of the pairs of key and `sello`; how many';
 
 CREATE OR REPLACE FUNCTION public.hot_medidas() RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = ''

@@ -1,8 +1,9 @@
 """The hot table `interrupciones_hot`: events and sums by hour and region of the last 30 days, in the publishing target.
 
 A row is known by `clave` (`E:{hash_id}`, `H:{hour}:{region}`) and `huella`, the MD5 of its content: equal rows are not
-sent again, and a row is replaced or deleted only where it still is the version that we know. So two runs at once, or
-one that was killed and comes again, take nothing from each other: what somebody else has put there stays.
+sent again. A row that was read also has `sello`, the MD5 of all that the target holds of it, and is replaced or deleted
+only where that is still so. Hence two runs at once, or one that was killed and comes again, take nothing from each
+other, nor from somebody who changes a row by hand: what somebody else has put there stays.
 """
 
 from __future__ import annotations
@@ -59,11 +60,14 @@ class Hot:
         return found
 
     def rows(self, pairs: Mapping[str, str]) -> pl.DataFrame:
-        """The rows that still are those of the pairs of key and digest."""
+        """The rows that still are those of the pairs of key and digest, each with `sello`."""
         import polars as pl
 
         told = [row for part in _parts(pairs) for row in self._call("hot_filas", pares=part)]
+        if any("sello" not in row for row in told):  # a project that was set up before there was one
+            raise self._not_set_up("hot_filas")
         texts = {name: pl.String() if kind.is_temporal() else kind for name, kind in schema().items()}
+        texts["sello"] = pl.String()
         frame = pl.DataFrame({name: [row[name] for row in told] for name in texts}, schema=texts)
         moment = pl.col("inicio", "fin").str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z", time_unit="us", time_zone="UTC")
         return frame.with_columns(moment, pl.col("fecha_inicio").str.to_date())
@@ -71,7 +75,7 @@ class Hot:
     def put(
         self, rows: pl.DataFrame, before: Mapping[str, str], fits: Callable[[int], bool] = lambda size: True
     ) -> pl.DataFrame:
-        """Insert rows, or put them in the place of the versions named in `before` and of no other.
+        """Insert rows, or put them in the place of those that `before` names by key and `sello`, and of no others.
 
         `fits` is asked before each call whether so many bytes may come (as JSON, which is more than they take there);
         the first no ends it. The rows that were sent.
@@ -91,7 +95,7 @@ class Hot:
         return rows.head(sent)
 
     def remove(self, pairs: Mapping[str, str]) -> int:
-        """Delete the rows that still are those of the pairs; how many the last sending of each call took."""
+        """Delete the rows that still are those of the pairs of key and `sello`; how many the last sending took."""
         return sum(self._call("hot_quitar", pares=part) for part in _parts(pairs))
 
     def sizes(self) -> dict[str, int]:
@@ -105,8 +109,11 @@ class Hot:
         except OutagesError as error:
             if error.code != "PUBLISH_TABLE":
                 raise
-            message = f"{self.host} lacks interrupciones_hot or a function of it: run {SETUP} in Supabase's SQL editor."
-            raise OutagesError("WINDOW_SETUP", message, host=self.host, function=function) from error
+            raise self._not_set_up(function) from error
+
+    def _not_set_up(self, function: str) -> OutagesError:
+        message = f"{self.host} lacks interrupciones_hot or a function of it: run {SETUP} in Supabase's SQL editor."
+        return OutagesError("WINDOW_SETUP", message, host=self.host, function=function)
 
 
 def schema() -> dict[str, Any]:

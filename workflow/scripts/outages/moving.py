@@ -63,11 +63,11 @@ def _move(
     if left.height:
         why = pl.col("clave").replace_strict(reasons, return_dtype=pl.String).alias("motivo")
         files = cold.archive(folder, left.with_columns(why))
-    # Only what was archived is replaced or deleted: of these very versions, whoever else is at work.
-    archived = dict(left.select("clave", "huella").iter_rows())
-    gone = {name: huella for name, huella in archived.items() if reasons[name] != "replaced"}
+    # Only what was archived is replaced or deleted: these very rows, whoever else is at work.
+    archived = dict(left.select("clave", "sello").iter_rows())
+    gone = {name: theirs[name].huella for name in archived if reasons[name] != "replaced"}
     put, held_back = _put(hot, rows.filter(pl.col("clave").is_in(new)), archived, limit)
-    hot.remove(gone)
+    hot.remove({name: archived[name] for name in gone})
     if put or gone:
         theirs_now = _check(hot, {name: ours[name] for name in put}, gone)
         sizes = hot.sizes()
