@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import polars as pl
 import psycopg
 import pytest
 import yaml
@@ -178,12 +179,18 @@ def test_items_are_in_their_order(payload: str, answer: httpx.Response) -> None:
     assert len(keys) == len(set(keys))
 
 
-def test_what_the_contract_says_beyond_types(answer: httpx.Response) -> None:
+def test_what_the_contract_says_beyond_types(answer: httpx.Response, told: dict[str, Any]) -> None:
     got = data(answer)
     series = {(item["mes"], item["nombre_region"]) for item in got["time_series"]}
     assert len(series) == len(got["time_series"])
     assert {mes for mes, _ in series} == {f"{month}-01" for month in MONTHS}
     assert {(mes, name) for mes in {mes for mes, _ in series} for name in REGIONS if name != "UNKNOWN"} <= series
+    customers = pl.read_parquet(told["work"].folder / "results/customers.parquet").filter(mes=MONTHS[-1])
+    of_region = dict(customers.select("nombre_region", "clientes").iter_rows())
+    for item in got["market_map"]:
+        number = of_region.get(item["nombre_region"])
+        expected = min(100, 100 * item["total_afectados"] / number) if number else None
+        assert item["instability_index"] == (number and pytest.approx(expected))
     assert any(item["instability_index"] for item in got["market_map"])
     assert {item["nombre_region"] for item in got["market_map"]} >= {"O'HIGGINS", "NUBLE", "METROPOLITANA"}
     assert len(got["company_ranking"]) <= 15
