@@ -12,6 +12,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -20,8 +21,11 @@ import structlog
 from outages.postgres import Embedded, database
 from outages.warehouse import migrate, sync_dimensions
 
+from replica.process import ReplicaHandle, replica_process
+
 from .postgrest_server import Supabase, project_on
 from .publish_stage import Stage
+from .scrapes import NOW, Scrapes
 from .window_stage import Window
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -170,6 +174,39 @@ def project_rows(owner: psycopg.Connection) -> psycopg.Connection:
     """The owner's connection, with an empty hot table."""
     owner.execute("TRUNCATE interrupciones_hot")
     return owner
+
+
+@pytest.fixture(scope="session")
+def replica_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplicaHandle]:
+    """The session's replica of the source."""
+    with replica_process(tmp_path_factory.mktemp("replica") / "log.jsonl", seed=1, now=NOW) as replica:
+        yield replica
+
+
+@pytest.fixture
+def replica(replica_server: ReplicaHandle) -> Iterator[ReplicaHandle]:
+    """The same without faults, nothing asked yet."""
+    replica_server.clear()
+    replica_server.set_now(NOW)
+    yield replica_server
+    replica_server.clear()
+
+
+@pytest.fixture
+def scrapes(tmp_path: Path, replica: ReplicaHandle) -> Scrapes:
+    """Scrapes of the replica into an empty store."""
+    return Scrapes(tmp_path, replica)
+
+
+@pytest.fixture
+def play(replica: ReplicaHandle) -> Callable[..., None]:
+    """Add a fault: at one hour of 1 June, or everywhere."""
+
+    def add(fault: str, hora: int | None = None, times: int | None = None, **options: Any) -> None:
+        match = {} if hora is None else {"fecha": "2025-06-01", "hora": hora}
+        replica.faults([{"fault": fault, "match": match, "times": times, **options}])
+
+    return add
 
 
 def _of(url: str, name: str) -> str:

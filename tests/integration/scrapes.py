@@ -7,9 +7,14 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
+from outages.breaker import Breaker
+from outages.errors import OutagesError
 from outages.store import Answer, Store, read_lines
 from scrape import scrape
 
@@ -18,6 +23,8 @@ from replica.process import ReplicaHandle
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
 CONTACT = "tests@example.org"
+NOW = "2025-07-05T12:00:00Z"
+DAY = [("2025-06-01", hora) for hora in range(24)]
 _IN_A_PROCESS = """
 import json, sys
 from pathlib import Path
@@ -35,7 +42,7 @@ class Scrapes:
     replica: ReplicaHandle
     month: str = "2025-06"
     through: str = "2025-06-02T04:00:00Z"
-    now: str = "2025-07-05T12:00:00Z"
+    now: str = NOW
     kind: str = "replica"
     hours: list[int] | str = "all"
     http: dict[str, Any] = field(default_factory=dict)
@@ -112,3 +119,22 @@ class Scrapes:
 def contents(answers: list[Answer]) -> list[tuple[str, int, str]]:
     """What answers say: hour and body."""
     return [(one.fecha, one.hora, one.body) for one in answers]
+
+
+def refused(scrapes: Scrapes, code: str) -> OutagesError:
+    """The error that a scrape ends in; then there is no bronze."""
+    with pytest.raises(OutagesError) as caught:
+        scrapes()
+    assert caught.value.code == code, str(caught.value)
+    assert not scrapes.bronze.exists()
+    return caught.value
+
+
+def breaker(scrapes: Scrapes) -> Breaker:
+    return Breaker(scrapes.answers / "breaker.json")
+
+
+def seconds(lines: list[dict[str, Any]]) -> list[float]:
+    """Seconds from each request to the next."""
+    times = [datetime.fromisoformat(line["time"]) for line in lines]
+    return [(b - a).total_seconds() for a, b in pairwise(times)]
