@@ -211,6 +211,7 @@ PLANTED = {
     "eda_quality_stats": "UPDATE observaciones SET fantasma = NOT fantasma WHERE %s <> '' AND mes = 202504",
     "coverage": "DELETE FROM cobertura WHERE %s <> '' AND fecha = '2025-04-02'",
     "coverage_hours": "UPDATE cobertura SET hora = 23 - hora WHERE %s <> '' AND fecha = '2025-04-02'",
+    "reliability": "UPDATE cobertura SET clientes = clientes + 1 WHERE %s <> '' AND fecha = '2025-04-02'",
 }
 
 
@@ -268,11 +269,21 @@ def _largest(payloads: dict[str, Any]) -> None:
     payloads["events_top"][0]["clientes_afectados"] += 1
 
 
+def _customer_hours(payloads: dict[str, Any]) -> None:
+    country = [one for one in payloads["reliability"] if one["nombre_region"] == "CHILE"]
+    next(one for one in country if one["period"] == "2025-04-01")["customer_hours"] += 24
+
+
+def _no_month(payloads: dict[str, Any]) -> None:
+    payloads["reliability"] = [one for one in payloads["reliability"] if one["period"] != "2025-05-01"]
+
+
 SPOILT = {
     "company_ranking": [_drop_the_last, _swap_the_first, _one_more_unknown, _no_unknown],
     "rates": [_rate, _rate_without_ghosts, _no_rate],
     "investment_roi": [_investment],
     "events_top": [_no_largest, _largest],
+    "reliability": [_customer_hours, _no_month],
 }
 
 

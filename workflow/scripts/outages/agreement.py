@@ -71,6 +71,10 @@ COVERAGE = """
     FROM cobertura WHERE motivo IS DISTINCT FROM 'not in pattern' GROUP BY 1
 """
 COVERAGE_HOURS = COVERAGE.replace("'YYYY-MM-01'),", "'YYYY-MM-01'), hora,").replace("GROUP BY 1", "GROUP BY 1, 2")
+CUSTOMERS_OUT = """
+    SELECT to_char(fecha, 'YYYY-MM-01'), sum(clientes)::bigint
+    FROM cobertura WHERE estado = 'observed' AND motivo IS DISTINCT FROM 'not in pattern' GROUP BY 1
+"""
 LIVE_HOURS = "SELECT nombre_region, hora_utc, clientes FROM horas_30_dias"
 LIVE_NOW = """
     SELECT u.nombre_region, u.ultima_hora, u.clientes, u.hora_anterior, u.cambio,
@@ -98,9 +102,10 @@ def assert_agreement(conn: Connection, payloads: dict[str, Items], unknown: dict
     and rates (which are 0 for a region or month without an event, absent in SQL); company_ranking, in its order, and
     `unknown`, the totals of events without a company; counts of eda_quality_stats; hours of coverage; the ten largest
     of events_top by either criterion, ghosts among them; live_30d. Of investment_roi the customers of the regions
-    that it lists: which ones do, and every amount, come from the table of projects. Not compared are ratios, and the
-    payloads that the warehouse cannot tell: reliability, quality, breaks, storms, restoration, investment_validation
-    and eda_projects_dist; sensitivity is held against the events where it is made.
+    that it lists: which ones do, and every amount, come from the table of projects. Of reliability the country's
+    customer-hours by month. Not compared are ratios, and the payloads that the warehouse cannot tell: quality, breaks,
+    storms, restoration, investment_validation and eda_projects_dist; sensitivity is held against the events where it
+    is made.
     """
     with conn.transaction():
         conn.execute(SUMS)
@@ -122,6 +127,12 @@ def assert_agreement(conn: Connection, payloads: dict[str, Items], unknown: dict
         (one["mes"], one["hora"]): (one["observed"], one["gap"], one["unasked"]) for one in payloads["coverage_hours"]
     }
     _compare("coverage_hours", cells, held, cells.keys() | held.keys())
+
+    country = [one for one in payloads["reliability"] if one["nombre_region"] == "CHILE" and len(one["period"]) > 4]
+    steps = {one["period"]: one["step_hours"] for one in country}
+    held = {(month,): customers * steps.get(month, 0) for month, customers in conn.execute(CUSTOMERS_OUT)}
+    told = {(one["period"],): one["customer_hours"] for one in country if one["customer_hours"] is not None}
+    _compare("reliability", told, held, told.keys() | held.keys())
     assert_live(conn, payloads["live_30d"])
 
 
