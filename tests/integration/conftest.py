@@ -18,11 +18,14 @@ import psycopg
 import pytest
 import stamina
 import structlog
+from backup import backup
 from outages.postgres import Embedded, database
+from outages.targets import Secret
 from outages.warehouse import migrate, sync_dimensions
 
 from replica.process import ReplicaHandle, replica_process
 
+from .backups import fill
 from .postgrest_server import Supabase, project_on
 from .publish_stage import Stage
 from .scrapes import NOW, Scrapes
@@ -122,6 +125,20 @@ def warehouse(warehouse_url: str) -> Iterator[psycopg.Connection]:
     """A connection to such a database."""
     with database(warehouse_url, Path()) as conn:
         yield conn
+
+
+@pytest.fixture
+def source(warehouse_url: str, tmp_path: Path) -> Secret:
+    """URL of a database that holds something to back up."""
+    fill(warehouse_url, tmp_path / "silver")
+    return Secret(warehouse_url)
+
+
+@pytest.fixture
+def file(source: Secret, tmp_path: Path) -> Path:
+    """A backup of it."""
+    backup(tmp_path, tmp_path / "made" / "w.dump", source)
+    return tmp_path / "made" / "w.dump"
 
 
 @pytest.fixture(scope="module")
