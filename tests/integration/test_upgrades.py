@@ -22,6 +22,13 @@ from .small_files import write_golden, write_month
 COUNTS = 8
 VERSIONS = [migration.version for migration in read_migrations(MIGRATIONS)]
 
+HOT = """
+    INSERT INTO interrupciones_hot
+        (clave, huella, tipo, inicio, fin, codigo_region, nombre_region, estado, clientes_afectados)
+    VALUES ('H:2025-02-01T00Z:13', md5('a'), 'hora', '2025-02-01Z', '2025-02-01Z', '13', 'METROPOLITANA', 'observed', 7)
+    ON CONFLICT DO NOTHING
+"""
+
 
 def put_events(conn: psycopg.Connection, golden: Path) -> None:
     """The events as a loader of before `cargas_eventos_mes` put them."""
@@ -70,6 +77,8 @@ def fill(conn: psycopg.Connection, folder: Path) -> set[str]:
             put_events(conn, golden)
     if there("dashboard_stats"):
         conn.execute("INSERT INTO dashboard_stats VALUES ('a', '[1.0]', now()) ON CONFLICT DO NOTHING")
+    if there("interrupciones_hot"):
+        conn.execute(HOT)
     found = [table for table in TABLES if there(table)]
     return {table for table in found if conn.execute(f"SELECT FROM {table} LIMIT 1".encode()).fetchone() is not None}
 

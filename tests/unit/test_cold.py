@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 from outages import cold
@@ -31,6 +32,8 @@ def test_a_file_is_the_union_of_all_versions(tmp_path: Path) -> None:
     told = cold.archive(tmp_path, rows({"clave": "b"}, {"clave": "a"}))
     file = tmp_path / "2025-03.parquet"
     assert list(told) == [file.name] and told[file.name]["rows"] == 2
+    asked = f"SELECT DISTINCT compression FROM parquet_metadata('{file}')"
+    assert duckdb.sql(asked).fetchall() == [("ZSTD",)]
     before = file.read_bytes()
     assert cold.archive(tmp_path, rows({"clave": "a"}, why="superseded")) == told
     assert file.read_bytes() == before
