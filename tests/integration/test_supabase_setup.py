@@ -60,6 +60,18 @@ def test_a_table_of_another_set_up_is_brought_into_shape(
     assert bare.execute("SELECT data FROM dashboard_stats WHERE id = 'old'").fetchone() == ([1],)
 
 
+def test_a_table_that_postgrest_has_not_heard_of_yet(
+    stage: Stage, supabase: Supabase, named: dict[str, str], bare: psycopg.Connection
+) -> None:
+    """It may be read, but is not known to be written: set up again, the project is told of it."""
+    look_anew(supabase, bare)
+    bare.execute(setup().partition(b"NOTIFY")[0])
+    assert "Run what make supabase-sql prints" in stage.fails("PUBLISH_TABLE", **named)
+    bare.execute(setup())
+    look_anew(supabase, bare)
+    assert len(stage(**named)["sent"]) == 4
+
+
 @pytest.mark.parametrize("column", REFUSED)
 def test_a_table_that_cannot_be_ours_is_named_and_left(
     column: str, stage: Stage, supabase: Supabase, named: dict[str, str], bare: psycopg.Connection

@@ -187,6 +187,7 @@ class SupabaseTarget:
         # A client of our own, for the status: supabase's errors lose it when the answer is JSON. No redirects are
         # followed: the key goes to the host that was named and to no other.
         self._status: int | None = None
+        self._answers = False
         self._http = httpx.Client(timeout=timeout, event_hooks={"response": [self._remember]})
         options = ClientOptions(httpx_client=self._http, postgrest_client_retry=False)
         self._client = create_client(url.rstrip("/"), key.reveal(), options)
@@ -200,6 +201,7 @@ class SupabaseTarget:
         rows = self._send(lambda: self._client.table(TABLE).select("id,data").order("id").execute().data)
         if not isinstance(rows, list) or not all(isinstance(row, dict) and {"id", "data"} <= set(row) for row in rows):
             raise self._error("PUBLISH_URL", "the answer is no list of payloads")
+        self._answers = True
         return {str(row["id"]): row["data"] for row in rows if isinstance(row, dict)}
 
     def write(self, payloads: Mapping[str, Any]) -> None:
@@ -265,7 +267,8 @@ class SupabaseTarget:
         status = self._status or 0
         words = [str(part) for part in (error.code, error.message) if part and str(part) != str(status)]
         said = ", ".join([f"HTTP {status}", *words])
-        failure = self._error(_code_of(status, error.code or ""), said, status=status, server_code=error.code)
+        code = _code_of(status, error.code or "", self._answers)
+        failure = self._error(code, said, status=status, server_code=error.code)
         return _Transient(failure) if status >= 500 and status != PAUSED else failure
 
     def _error(self, code: str, said: str, **facts: object) -> OutagesError:
@@ -289,11 +292,14 @@ def _host(url: str) -> str | None:
     return parts.hostname if plain and "@" not in parts.netloc else None
 
 
-def _code_of(status: int, server_code: str) -> str:
-    """Our code of an answer. PostgREST's own code counts before the status, which gateways also give."""
+def _code_of(status: int, server_code: str, known: bool) -> str:
+    """Our code of an answer. PostgREST's own code counts before the status, which gateways also give.
+
+    Where payloads were read before (`known`) is a Supabase: 404 is of a table that PostgREST has not heard of yet.
+    """
     if server_code == NOT_ALLOWED:
         return "PUBLISH_REFUSED"
-    if server_code in TABLE_CODES:
+    if server_code in TABLE_CODES or (known and status == 404):
         return "PUBLISH_TABLE"
     if status in (401, 403):
         return "PUBLISH_KEY"
