@@ -206,6 +206,6 @@ def test_no_schema(tmp_path: Path) -> None:
 
 
 def test_a_large_map_is_quick() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     validate("market_map", GOOD["market_map"] * 3_000, SCHEMAS)
-    assert time.perf_counter() - began < 1.5
+    assert time.process_time() - began < 1.5

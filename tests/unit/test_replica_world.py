@@ -2,8 +2,9 @@
 
 import subprocess
 import sys
+import time
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
 from statistics import mean
@@ -255,10 +256,10 @@ def test_demo_world_has_what_it_promises(demo: World) -> None:
 def test_an_hour_is_fast_once_its_day_is_warm() -> None:
     world = World(seed=9)
     world.body(*CALM[0])
-    begin = datetime.now(UTC)
+    begin = time.process_time()
     for hour in CALM[:24]:
         world.body(*hour)
-    assert datetime.now(UTC) - begin < timedelta(milliseconds=24 * 20)  # measured: below 1 ms each
+    assert time.process_time() - begin < 24 * 0.02  # measured: below 1 ms each
 
 
 def test_the_first_rule_left_acts_and_latency_adds_up() -> None:
