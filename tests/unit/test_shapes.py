@@ -58,6 +58,13 @@ def test_what_drift_tells_can_be_written_to_a_log() -> None:
     assert json.dumps([str(caught.value), caught.value.facts], ensure_ascii=False).encode()
 
 
+@pytest.mark.parametrize("field", ["CLIENTES_AFECTADOS", "DIA_INT", "HORA"])
+def test_half_a_surrogate_pair_where_a_number_belongs_is_drift(field: str) -> None:
+    with pytest.raises(Drift, match=f"row 1, field {field}") as caught:
+        parse(json.dumps([row_a(), row_a() | {field: "5\ud800"}]))
+    assert json.dumps([str(caught.value), caught.value.facts], ensure_ascii=False).encode()
+
+
 def test_values_nested_about_as_deep_as_python_follows_are_drift() -> None:
     for depth in range(900, 1000):
         with pytest.raises(Drift):

@@ -116,7 +116,7 @@ def _row_drift(number: int, row: Any, expected: str) -> Drift | None:
     for field, value in row.items():
         try:
             msgspec.convert({**_BLANK[expected], field: value}, SHAPES[expected])
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, UnicodeEncodeError) as error:  # half a surrogate pair cannot be encoded
             return Drift(
                 "DRIFT_VALUE",
                 f"row {number}, field {field}: {_short(value)} is not allowed ({error})",
