@@ -18,8 +18,6 @@ from outages.warehouse import MIGRATIONS, TABLES, migrate, read_migrations, sync
 from .conftest import RESOURCES
 from .small_files import write_golden, write_month
 
-#: The version that added columns to `cargas`.
-COUNTS = 8
 VERSIONS = [migration.version for migration in read_migrations(MIGRATIONS)]
 
 HOT = """
@@ -39,20 +37,6 @@ def put_events(conn: psycopg.Connection, golden: Path) -> None:
         conn.execute("INSERT INTO cargas_eventos VALUES (true, %s, %s)", [sha256(golden), events.height])
 
 
-def put_month(conn: psycopg.Connection, month: str, silver: Path, hours: Path) -> None:
-    """A month as a loader of before the counts in `cargas` put it."""
-    mes = int(month.replace("-", ""))
-    column = pl.lit(mes, pl.Int32).alias("mes")
-    rows = loading._with_keys(conn, pl.read_parquet(silver), silver).with_columns(column)
-    states = pl.read_parquet(hours).with_columns(column)
-    with conn.transaction():
-        with loading._partition(conn, mes) as partition:
-            loading._copy(conn, partition, loading.OBSERVATIONS, rows)
-        loading._copy(conn, "cobertura", loading.COVERAGE, states)
-        digests = (sha256(silver), sha256(hours))
-        conn.execute("INSERT INTO cargas VALUES (%s, %s, %s, %s, %s)", [mes, *digests, rows.height, states.height])
-
-
 def fill(conn: psycopg.Connection, folder: Path) -> set[str]:
     """Rows for the tables that are there; the tables that hold any."""
 
@@ -63,11 +47,7 @@ def fill(conn: psycopg.Connection, folder: Path) -> set[str]:
     folder.mkdir(exist_ok=True)
     if there("observaciones"):
         for month in ("2025-01", "2025-02"):
-            counted = conn.execute(
-                "SELECT FROM pg_attribute WHERE attrelid = 'cargas'::regclass AND attname = 'fantasma'"
-            )
-            put = load_month if counted.fetchone() is not None else put_month
-            put(conn, month, *write_month(folder, month))
+            load_month(conn, month, *write_month(folder, month))
     if there("fact_interrupciones"):
         starts = [datetime(2025, 1, day, tzinfo=UTC) for day in (3, 4)]
         golden = write_golden(folder / "golden.parquet", starts)
@@ -96,8 +76,7 @@ def test_migrating_from_an_earlier_version(version: int, empty_url: str, second_
         before = table_digests(conn, held)
         assert migrate(conn) == VERSIONS[version:]
         after = table_digests(conn, held)
-        grown = {"cargas"} & held if version < COUNTS else set()
-        assert {name for name in held if after[name] != before[name]} == {"schema_migrations"} | grown
+        assert {name for name in held if after[name] != before[name]} == {"schema_migrations"}
         fill(fresh, tmp_path / "silver")
         assert {name: digest for name, digest in table_digests(fresh).items() if name in held} == after
         fill(conn, tmp_path / "silver")

@@ -59,11 +59,11 @@ LARGEST = """
         ON id_tiempo / 10000 = periodo
     WHERE clientes_afectados >= clientes OR clientes_hora >= horas
 """
-# Counted by SQL when each month was loaded; that no row has gone since, `loading.heal` has looked.
 QUALITY = """
-    SELECT sum(filas), sum(imputado), sum(geo_desconocida), sum(empresa_desconocida), sum(fecha_sustituida),
-           sum(formato_b), sum(recortado), sum(fantasma)
-    FROM cargas
+    SELECT count(*), count(*) FILTER (WHERE imputado), count(*) FILTER (WHERE geo_desconocida),
+           count(*) FILTER (WHERE empresa_desconocida), count(*) FILTER (WHERE fecha_sustituida),
+           count(*) FILTER (WHERE formato = 'B'), count(*) FILTER (WHERE recortado), count(*) FILTER (WHERE fantasma)
+    FROM observaciones
 """
 COVERAGE = """
     SELECT to_char(fecha, 'YYYY-MM-01'), count(*) FILTER (WHERE estado = 'observed'),

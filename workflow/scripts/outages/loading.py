@@ -40,15 +40,6 @@ EVENT_COLUMNS = (
 )
 
 
-#: Columns of `cargas`: how many of the month's observations each rule touched, and what counts them.
-COUNTED = {
-    **{name: name for name in ("imputado", "geo_desconocida", "empresa_desconocida", "fecha_sustituida")},
-    "formato_b": "formato = 'B'",
-    **{name: name for name in ("recortado", "fantasma")},
-}
-_COUNTS = ", ".join(f"count(*) FILTER (WHERE {rule})" for rule in COUNTED.values())
-
-
 def load_month(conn: Connection, month: str, silver: Path, hours: Path) -> dict[str, Any]:
     """Replace the rows of one month ("YYYY-MM") in `observaciones` and `cobertura`; the receipt of the load."""
     import polars as pl
@@ -65,11 +56,10 @@ def load_month(conn: Connection, month: str, silver: Path, hours: Path) -> dict[
         conn.execute("DELETE FROM cobertura WHERE mes = %s", [mes])
         _copy(conn, "cobertura", COVERAGE, coverage.with_columns(month_column))
         conn.execute(
-            f"""
-            INSERT INTO cargas SELECT %s, %s, %s, %s, %s, {_COUNTS} FROM {partition}
+            """
+            INSERT INTO cargas VALUES (%s, %s, %s, %s, %s)
             ON CONFLICT (mes) DO UPDATE SET silver_sha256 = excluded.silver_sha256,
-                hours_sha256 = excluded.hours_sha256, filas = excluded.filas, horas = excluded.horas,
-                {", ".join(f"{name} = excluded.{name}" for name in COUNTED)}
+                hours_sha256 = excluded.hours_sha256, filas = excluded.filas, horas = excluded.horas
             """,
             [mes, silver_sha256, hours_sha256, rows.height, coverage.height],
         )
