@@ -8,7 +8,9 @@ Result paths: results/{stage}/{month}.*, months as YYYY-MM (local, America/Santi
 `answers/` is the store of record: it is never an output of a rule, and nothing here can delete it.
 """
 
-from snakemake.utils import min_version, validate
+from snakemake.utils import min_version
+
+from workflow.scripts.outages.settings import check
 
 min_version("9.0")
 
@@ -16,7 +18,7 @@ min_version("9.0")
 configfile: f"{workflow.basedir}/config/config.yaml"
 
 
-validate(config, "workflow/schemas/config.schema.yaml", set_default=False)
+check(config)
 
 
 report: "workflow/report/workflow.rst"

@@ -110,6 +110,8 @@ class Listing:
         self._held: dict[str, dict[str, tuple[str, int, int]]] = {}
         if not folder.is_dir():
             raise _no_folder(folder)
+        #: Whether there may be files of single hours at all: to look for 79,000 of them takes 0.1 s.
+        self._hourly = "/" in pattern or any(not _of_months(name) for name in self._files(""))
 
     def digest(self, month: str) -> str:
         """Digest of the month's files by name, size and time: a new or changed file makes its month pending.
@@ -118,7 +120,8 @@ class Listing:
         """
         year, number = parse_month(month)
         days = [date(year, number, day) for day in range(1, monthrange(year, number)[1] + 1)]
-        names = [hour_name(self._pattern, Label(day, hour)) for day in days for hour in range(24)]
+        hours = range(24 if self._hourly else 0)
+        names = [hour_name(self._pattern, Label(day, hour)) for day in days for hour in hours]
         top = self._files("")
         whole = [top[name] for name in top if _may_hold(name, month)]
         found = {told for name in names if (told := self._find(name))} | set(whole)
@@ -135,6 +138,11 @@ class Listing:
                 told = ((entry.name, entry.stat()) for entry in entries if entry.is_file())
                 self._held[parent] = {name: (name, stat.st_size, stat.st_mtime_ns) for name, stat in told}
         return self._held[parent]
+
+
+def _of_months(name: str) -> bool:
+    """Whether a file is by its name a year file, a whole one or bronze."""
+    return any(form.match(name) for form in (_YEAR_FILE, _WHOLE_FILE, _BRONZE_FILE))
 
 
 def _may_hold(name: str, month: str) -> bool:
