@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import psycopg
 import pytest
-from outages.agreement import assert_live
+from outages.agreement import LIVE, assert_live, count
 from outages.clock import step_hours
 from outages.errors import OutagesError
 from outages.events import events, timeline
@@ -66,7 +66,7 @@ def both(conn: psycopg.Connection, folder: Path, receipts: list[dict[str, Any]])
         load_month(conn, receipt["month"], rows, hours)
     replace_events(conn, folder / "golden.parquet")
     items = live_30d(golden, silver, states, receipts, REGIONS)
-    assert_live(conn, items)
+    assert_live(count(conn, LIVE), items)
     return items
 
 
@@ -103,11 +103,11 @@ def test_the_newest_hour_agrees(
 
 
 def test_a_region_that_nothing_names_and_nothing_at_all(warehouse: psycopg.Connection, tmp_path: Path) -> None:
-    assert_live(warehouse, [])
+    assert_live(count(warehouse, LIVE), [])
     items = both(warehouse, tmp_path, [month(tmp_path, "2025-05", without="00000")])
     assert "UNKNOWN" not in [one["nombre_region"] for one in items]
     with pytest.raises(OutagesError, match="TOTALS: live_30d"):
-        assert_live(warehouse, [])
+        assert_live(count(warehouse, LIVE), [])
 
 
 def test_what_differs_is_named(warehouse: psycopg.Connection, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_what_differs_is_named(warehouse: psycopg.Connection, tmp_path: Path) ->
         other = copy.deepcopy(items)
         change(other[place])
         with pytest.raises(OutagesError, match="TOTALS: live_30d") as caught:
-            assert_live(warehouse, other)
+            assert_live(count(warehouse, LIVE), other)
         return caught.value.message
 
     gap = next(

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from outages.agreement import assert_agreement
+from outages.agreement import assert_agreement, count
 from outages.errors import OutagesError
 from outages.postgres import database
 
@@ -223,10 +223,10 @@ def test_a_figure_that_the_warehouse_tells_differently_is_found(payload: str, bu
     unknown = payloads["_meta"][0]["unknown_company"]
     event = pl.read_parquet(gold / "golden_interrupciones.parquet")["hash_id"][0]
     with database(None, work.folder / "results/postgres") as conn:
-        assert_agreement(conn, payloads, unknown)
+        assert_agreement(conn, payloads, unknown, count(conn))
         conn.execute(PLANTED[payload], [event])
         with pytest.raises(OutagesError, match=f"TOTALS: {payload}, "):
-            assert_agreement(conn, payloads, unknown)
+            assert_agreement(conn, payloads, unknown, count(conn))
 
 
 def _drop_the_last(payloads: dict[str, Any]) -> None:
@@ -295,7 +295,7 @@ def test_a_planted_figure_of_a_payload_is_found(built: Work) -> None:
                 payloads = {path.stem: json.loads(path.read_text()) for path in gold.glob("*.json")}
                 spoil(payloads)
                 with pytest.raises(OutagesError, match=f"TOTALS: {payload}, "):
-                    assert_agreement(conn, payloads, payloads["_meta"][0]["unknown_company"])
+                    assert_agreement(conn, payloads, payloads["_meta"][0]["unknown_company"], count(conn))
 
 
 def test_payloads_tell_their_own_digests(built: Work) -> None:

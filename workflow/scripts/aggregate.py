@@ -7,12 +7,14 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from outages import aggregates, people
-from outages.agreement import assert_agreement
+from outages.agreement import Counted, assert_agreement, count
 from outages.breaks import breaks as find_breaks
 from outages.denominators import sum_of_regions
 from outages.files import read_json
@@ -21,7 +23,7 @@ from outages.live import live_30d
 from outages.loading import heal, heal_events
 from outages.names import Names
 from outages.payloads import write_payload
-from outages.projects import investment_roi, notes, projects_dist, read_projects
+from outages.projects import Project, investment_roi, notes, projects_dist, read_projects
 from outages.quality import quality
 from outages.rates import rates
 from outages.reliability import daily, reliability
@@ -31,6 +33,11 @@ from outages.settings import digest
 from outages.validation import investment_validation
 from outages.warehouse import opened
 
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+Payloads = dict[str, aggregates.Items]
+Receipts = list[dict[str, Any]]
 SCHEMAS = REPOSITORY / "workflow" / "schemas" / "payloads"
 #: The projects without a configured table: some real ones, no list of all.
 SAMPLE = REPOSITORY / "resources" / "projects.csv"
@@ -55,51 +62,18 @@ def aggregate(
     payload that the dashboard could not read; nothing is then published.
     """
     told = [read_json(path) for path in receipts]
-    names = Names.load(REPOSITORY / "resources")
-    regions = sorted({names.region_name(code) for code in names.regions})
-    events = aggregates.read_golden(golden)
-    base = pl.read_parquet(customers)
-    last = base.filter(pl.col("mes") == max(receipt["month"] for receipt in told))
-    ranking, unknown = aggregates.company_ranking(events)
-    by_region = dict(events.group_by("nombre_region").agg(pl.col("clientes_afectados").sum()).iter_rows())
     table = settings["investments"]["table"]
-    works = read_projects(Path(table) if table else SAMPLE, names)
-    broken, breaks = find_breaks(states, told)
-    definition = settings["events"]
-    series = people.regional(sums, states, told, base, definition["max_gap_hours"])
-    days = daily(sums, silver, states, told, base)
-    storms = people.storms(series, events, definition["open_customers"])
-    computed: dict[str, aggregates.Items] = {
-        "market_map": aggregates.market_map(events, dict(last.select("nombre_region", "clientes").iter_rows())),
-        "time_series": aggregates.time_series(
-            events, [receipt["month"] for receipt in told if receipt["hours"]["observed"]], regions
-        ),
-        "company_ranking": ranking,
-        "eda_quality_stats": aggregates.quality_stats(silver),
-        "eda_projects_dist": projects_dist(works),
-        "investment_roi": investment_roi(works, by_region),
-        "investment_validation": investment_validation(
-            settings["investments"]["validation"],
-            aggregates.outcomes(days),
-            told,
-            breaks,
-        ),
-        "coverage": aggregates.coverage(told, regions),
-        "coverage_hours": aggregates.coverage_hours(states, told),
-        "quality": quality(sums, states, told, regions),
-        "breaks": broken,
-        "reliability": reliability(days, told, breaks),
-        "rates": rates(events, told, base),
-        "sensitivity": sensitivity(events, silver, states, told, definition),
-        "events_top": people.events_top(events),
-        "storms": storms,
-        "restoration": people.restoration(series, storms),
-        "live_30d": live_30d(events, silver, states, told, regions),
-    }
-    with opened(database_url, Path(cluster)) as conn:
-        heal(conn, told, silver[0].parent)
-        heal_events(conn, golden)
-        assert_agreement(conn, computed, unknown)
+    base = pl.read_parquet(customers)
+    works = read_projects(Path(table) if table else SAMPLE, Names.load(REPOSITORY / "resources"))
+    with opened(database_url, Path(cluster)) as conn, ThreadPoolExecutor(1) as beside:
+        # SQL counts on one core while Polars computes on the other.
+        counting = beside.submit(_counted, conn, told, silver[0].parent, golden)
+        events = aggregates.read_golden(golden)
+        ranking, unknown = aggregates.company_ranking(events)
+        broken, breaks = find_breaks(states, told)
+        computed = {"company_ranking": ranking, "breaks": broken, **of_works(works, events)}
+        computed |= of_events(events, told, base) | of_hours(events, silver, sums, states, told, base, settings, breaks)
+        assert_agreement(conn, computed, unknown, counting.result())
     written = {path.stem: write_payload(path.stem, computed[path.stem], path, SCHEMAS) for path in payloads}
     about = describe(told, settings, unknown, aggregates.totals(events), written, breaks)
     about |= {"customers": sum_of_regions(base.iter_rows(named=True)), "notes": notes(works, sample=not table)}
@@ -107,6 +81,62 @@ def aggregate(
     write_payload("_meta", [about], meta, SCHEMAS)
     tell(f"{len(written) + 1} payloads, {sum(map(len, computed.values())):,} items; breaks: {len(broken):,}")
     log().info("payloads", **{name: len(items) for name, items in computed.items()})
+
+
+def _counted(conn: "Connection", receipts: Receipts, silver: Path, golden: Path) -> Counted:
+    """What the warehouse counts, once it holds the months and the events."""
+    heal(conn, receipts, silver)
+    heal_events(conn, golden)
+    return count(conn)
+
+
+def of_works(works: list[Project], events: pl.DataFrame) -> Payloads:
+    """Payloads of the table of projects."""
+    by_region = dict(events.group_by("nombre_region").agg(pl.col("clientes_afectados").sum()).iter_rows())
+    return {"eda_projects_dist": projects_dist(works), "investment_roi": investment_roi(works, by_region)}
+
+
+def of_events(events: pl.DataFrame, receipts: Receipts, base: pl.DataFrame) -> Payloads:
+    """Payloads of the events alone."""
+    last = base.filter(pl.col("mes") == max(receipt["month"] for receipt in receipts))
+    observed = [receipt["month"] for receipt in receipts if receipt["hours"]["observed"]]
+    return {
+        "market_map": aggregates.market_map(events, dict(last.select("nombre_region", "clientes").iter_rows())),
+        "time_series": aggregates.time_series(events, observed, _regions()),
+        "rates": rates(events, receipts, base),
+        "events_top": people.events_top(events),
+    }
+
+
+def of_hours(
+    events: pl.DataFrame, silver: list[Path], sums: list[Path], states: list[Path], receipts: Receipts,
+    base: pl.DataFrame, settings: dict[str, Any], breaks: list[dict[str, str]],
+) -> Payloads:  # fmt: skip
+    """Payloads of what was out hour by hour, and of what is known of the hours."""
+    definition = settings["events"]
+    series = people.regional(sums, states, receipts, base, definition["max_gap_hours"])
+    days = daily(sums, silver, states, receipts, base)
+    storms = people.storms(series, events, definition["open_customers"])
+    outcome, projects = aggregates.outcomes(days), settings["investments"]["validation"]
+    return {
+        "eda_quality_stats": aggregates.quality_stats(silver),
+        "investment_validation": investment_validation(projects, outcome, receipts, breaks),
+        "coverage": aggregates.coverage(receipts, _regions()),
+        "coverage_hours": aggregates.coverage_hours(states, receipts),
+        "quality": quality(sums, states, receipts, _regions()),
+        "reliability": reliability(days, receipts, breaks),
+        "sensitivity": sensitivity(events, silver, states, receipts, definition),
+        "storms": storms,
+        "restoration": people.restoration(series, storms),
+        "live_30d": live_30d(events, silver, states, receipts, _regions()),
+    }
+
+
+@cache
+def _regions() -> list[str]:
+    """Names of all regions, UNKNOWN too."""
+    names = Names.load(REPOSITORY / "resources")
+    return sorted({names.region_name(code) for code in names.regions})
 
 
 def describe(

@@ -6,7 +6,7 @@ that counts them is summed up again there, and one figure that differs stops the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 Items = list[dict[str, Any]]
+#: Rows by the name of what was counted.
+Counted = dict[str, list[Any]]
 #: What events_top ranks by, in the columns of the events, and how many of each.
 CRITERIA = {"customers": "clientes_afectados", "customer_hours": "clientes_hora"}
 PLACES = 10
@@ -95,9 +97,34 @@ LIVE_OPEN = """
 """
 
 
-def assert_agreement(conn: Connection, payloads: dict[str, Items], unknown: dict[str, int]) -> None:
+LIVE = {"live_hours": LIVE_HOURS, "live_now": LIVE_NOW, "live_open": LIVE_OPEN}
+COUNTS = {
+    "market_map": MARKET_MAP,
+    "time_series": TIME_SERIES,
+    "company_ranking": COMPANIES,
+    "unknown_company": UNKNOWN_COMPANY,
+    "rates": RATES,
+    "regions": REGIONS,
+    "years": YEARS,
+    "quality": QUALITY,
+    "coverage": COVERAGE,
+    "coverage_hours": COVERAGE_HOURS,
+    "customers_out": CUSTOMERS_OUT,
+    **LIVE,
+}
+
+
+def count(conn: Connection, queries: Mapping[str, str] = COUNTS) -> Counted:
+    """What the warehouse counts, without a look at any payload: it can be done while they are computed."""
+    with conn.transaction():
+        conn.execute(SUMS)
+        return {name: conn.execute(query.encode()).fetchall() for name, query in queries.items()}
+
+
+def assert_agreement(conn: Connection, payloads: dict[str, Items], unknown: dict[str, int], counted: Counted) -> None:
     """Raise TOTALS, with payload and line, for the first figure that payload and warehouse tell differently.
 
+    `counted` is what `count` gives; the connection tells the largest events, of which the payload says how large.
     Compared, each with what the other side alone has: customers and events of market_map; customers of time_series
     and rates (which are 0 for a region or month without an event, absent in SQL); company_ranking, in its order, and
     `unknown`, the totals of events without a company; counts of eda_quality_stats; hours of coverage; the ten largest
@@ -107,22 +134,20 @@ def assert_agreement(conn: Connection, payloads: dict[str, Items], unknown: dict
     storms, restoration, investment_validation and eda_projects_dist; sensitivity is held against the events where it
     is made.
     """
-    with conn.transaction():
-        conn.execute(SUMS)
-        _compare_sums(conn, payloads, unknown)
-        _compare_largest(conn, payloads["events_top"])
+    _compare_sums(counted, payloads, unknown)
+    _compare_largest(conn, payloads["events_top"], [year for (year,) in counted["years"]])
 
-    total, *counts = conn.execute(QUALITY).fetchone() or ()
+    [(total, *counts)] = counted["quality"]
     stats = payloads["eda_quality_stats"]
     rules = {(one["category"],): (one["count"], one["total"]) for one in stats}
     sums = {(one["category"],): (count, total) for one, count in zip(stats, counts, strict=True)}
     _compare("eda_quality_stats", rules, sums, rules)
 
-    held = {(row[0],): row[1:] for row in conn.execute(COVERAGE)}
+    held = {(row[0],): row[1:] for row in counted["coverage"]}
     hours = {(one["mes"],): (one["observed"], one["gap"], one["unasked"]) for one in payloads["coverage"]}
     _compare("coverage", hours, held, hours.keys() | held.keys())
 
-    held = {tuple(row[:2]): row[2:] for row in conn.execute(COVERAGE_HOURS)}
+    held = {tuple(row[:2]): row[2:] for row in counted["coverage_hours"]}
     cells = {
         (one["mes"], one["hora"]): (one["observed"], one["gap"], one["unasked"]) for one in payloads["coverage_hours"]
     }
@@ -130,36 +155,36 @@ def assert_agreement(conn: Connection, payloads: dict[str, Items], unknown: dict
 
     country = [one for one in payloads["reliability"] if one["nombre_region"] == "CHILE" and len(one["period"]) > 4]
     steps = {one["period"]: one["step_hours"] for one in country}
-    held = {(month,): customers * steps.get(month, 0) for month, customers in conn.execute(CUSTOMERS_OUT)}
+    held = {(month,): customers * steps.get(month, 0) for month, customers in counted["customers_out"]}
     told = {(one["period"],): one["customer_hours"] for one in country if one["customer_hours"] is not None}
     _compare("reliability", told, held, told.keys() | held.keys())
-    assert_live(conn, payloads["live_30d"])
+    assert_live(counted, payloads["live_30d"])
 
 
-def _compare_sums(conn: Connection, payloads: dict[str, Items], unknown: dict[str, int]) -> None:
+def _compare_sums(counted: Counted, payloads: dict[str, Items], unknown: dict[str, int]) -> None:
     """What the events of the warehouse sum up to."""
-    held: dict[tuple[Any, ...], Any] = {tuple(row[:3]): row[3:] for row in conn.execute(MARKET_MAP)}
+    held: dict[tuple[Any, ...], Any] = {tuple(row[:3]): row[3:] for row in counted["market_map"]}
     told = {
         (one["nombre_region"], one["nombre_comuna"], one["nombre_empresa"]): (one["frecuencia"], one["total_afectados"])
         for one in payloads["market_map"]
     }
     _compare("market_map", told, held, told.keys() | held.keys())
 
-    held = {tuple(row[:2]): row[3] for row in conn.execute(TIME_SERIES)}
+    held = {tuple(row[:2]): row[3] for row in counted["time_series"]}
     series = {(one["mes"], one["nombre_region"]): one["afectados"] for one in payloads["time_series"]}
     zero = dict.fromkeys(series, 0)
     _compare("time_series", series, zero | held, series.keys() | held.keys())
 
     keys = ("nombre_empresa", "total_eventos", "total_clientes_afectados")
-    held = {(place,): row for place, row in enumerate(conn.execute(COMPANIES), start=1)}
+    held = {(place,): row for place, row in enumerate(counted["company_ranking"], start=1)}
     ranking = {
         (place,): tuple(one[key] for key in keys) for place, one in enumerate(payloads["company_ranking"], start=1)
     }
     _compare("company_ranking", ranking, held, ranking.keys() | held.keys())
     nameless = {("UNKNOWN",): tuple(unknown[key] for key in keys[1:])}
-    _compare("company_ranking", nameless, {("UNKNOWN",): conn.execute(UNKNOWN_COMPANY).fetchone()}, nameless)
+    _compare("company_ranking", nameless, {("UNKNOWN",): counted["unknown_company"][0]}, nameless)
 
-    held = {row[:2]: row[2:] for row in conn.execute(RATES)}
+    held = {row[:2]: row[2:] for row in counted["rates"]}
     affected = {
         (one["mes"], one["nombre_region"]): (one["afectados"], one["afectados_sin_fantasmas"])
         for one in payloads["rates"]
@@ -167,19 +192,19 @@ def _compare_sums(conn: Connection, payloads: dict[str, Items], unknown: dict[st
     }
     _compare("rates", affected, dict.fromkeys(affected, (0, 0)) | held, affected.keys() | held.keys())
 
-    held = {row[:1]: row[1] for row in conn.execute(REGIONS)}
+    held = {row[:1]: row[1] for row in counted["regions"]}
     customers = {(one["nombre_region"],): one["clientes_afectados"] for one in payloads["investment_roi"]}
     _compare("investment_roi", customers, dict.fromkeys(customers, 0) | held, customers)
 
 
-def _compare_largest(conn: Connection, items: Items) -> None:
+def _compare_largest(conn: Connection, items: Items, years: Iterable[str]) -> None:
     """The ten largest events of each year and of all, by either criterion."""
     listed = [one for one in items if one["rank"] <= PLACES]
     told = {
         (one["period"], one["criterion"], one["rank"]): (one["hash_id"], one[CRITERIA[one["criterion"]]])
         for one in listed
     }
-    years = sorted(year for (year,) in conn.execute(YEARS))
+    years = sorted(years)
     least: dict[str, list[int]] = {criterion: [] for criterion in CRITERIA}
     for year in years:
         for criterion, column in CRITERIA.items():
@@ -199,7 +224,7 @@ def _compare_largest(conn: Connection, items: Items) -> None:
     _compare("events_top", told, held, told.keys() | held.keys())
 
 
-def assert_live(conn: Connection, items: Items) -> None:
+def assert_live(counted: Counted, items: Items) -> None:
     """Raise TOTALS when live_30d and the views of the last 30 days differ: in an hour, the newest one, an open event.
 
     SQL always lists UNKNOWN. Where the payload leaves it out, nobody must be out there.
@@ -208,7 +233,7 @@ def assert_live(conn: Connection, items: Items) -> None:
     held: dict[tuple[Any, ...], Any]
     held = {
         (region, iso(hour)): customers
-        for region, hour, customers in conn.execute(LIVE_HOURS)
+        for region, hour, customers in counted["live_hours"]
         if region in named or customers
     }
     told: dict[tuple[Any, ...], Any] = {
@@ -218,12 +243,12 @@ def assert_live(conn: Connection, items: Items) -> None:
     }
     _compare("live_30d", told, held, told.keys() | held.keys())
 
-    held = {row[:1]: _plain(row[1:]) for row in conn.execute(LIVE_NOW) if row[0] in named or row[0] != UNKNOWN}
+    held = {row[:1]: _plain(row[1:]) for row in counted["live_now"] if row[0] in named or row[0] != UNKNOWN}
     now = ("ultima_hora", "clientes", "hora_anterior", "cambio", "observadas", "sin_dato", "no_preguntadas")
     told = {(one["nombre_region"],): tuple(one[key] for key in now) for one in items}
     _compare("live_30d", told, held, told.keys() | held.keys())
 
-    held = {row[:2]: _plain(row[2:]) for row in conn.execute(LIVE_OPEN)}
+    held = {row[:2]: _plain(row[2:]) for row in counted["live_open"]}
     event = ("nombre_comuna", "nombre_empresa", "inicio", "clientes_ahora", "clientes_afectados",
              "inicio_desconocido", "fantasma")  # fmt: skip
     told = {
