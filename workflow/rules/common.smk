@@ -41,6 +41,10 @@ wildcard_constraints:
 onstart:
     shell.executable(RUN.begin() or "bash")
     write_json(config, LAST)  # of the run, for who asks later what it was made with
+    if workflow.local_exec:
+        # Cores limit the jobs here. Snakemake's limit of jobs a second would look at all jobs that are ready once more
+        # a second after each job, and hold the end of the run for that second.
+        workflow.scheduler.job_rate_limiter = None
 
 
 onsuccess:
