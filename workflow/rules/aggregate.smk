@@ -1,6 +1,8 @@
 """Stage 6: events, observations and receipts in, one JSON payload per id out.
 
 In   results/gold/golden_interrupciones.parquet, results/silver/*, results/customers.parquet
+     A month's receipt stands for all its silver files, which one job writes with it: of each input Snakemake takes a
+     digest for each output, and there are 19.
 Out  results/gold/{id}.json      one per id of workflow/schemas/payloads/, valid against its schema
      results/gold/_meta.json     versions, configuration, bronze hashes, coverage, sha256 of every payload
 """
@@ -9,9 +11,6 @@ Out  results/gold/{id}.json      one per id of workflow/schemas/payloads/, valid
 rule aggregate:
     input:
         golden="results/gold/golden_interrupciones.parquet",
-        silver=expand("results/silver/{month}.parquet", month=MONTHS),
-        sums=expand("results/silver/{month}.regions.parquet", month=MONTHS),
-        states=expand("results/silver/{month}.hours.parquet", month=MONTHS),
         receipts=expand("results/silver/{month}.json", month=MONTHS),
         customers="results/customers.parquet",
     output:

@@ -45,9 +45,6 @@ SAMPLE = REPOSITORY / "resources" / "projects.csv"
 
 def aggregate(
     golden: Path,
-    silver: list[Path],
-    sums: list[Path],
-    states: list[Path],
     receipts: list[Path],
     customers: Path,
     payloads: list[Path],
@@ -58,10 +55,14 @@ def aggregate(
 ) -> None:
     """Compute and write all payloads, and `_meta` with the sha256 of each.
 
+    The files of each month lie beside its receipt.
     Raises TOTALS when a payload and the warehouse tell different figures, and PAYLOAD_SCHEMA for a
     payload that the dashboard could not read; nothing is then published.
     """
     told = [read_json(path) for path in receipts]
+    silver, sums, states = (
+        [path.with_suffix(kind) for path in receipts] for kind in (".parquet", ".regions.parquet", ".hours.parquet")
+    )
     table = settings["investments"]["table"]
     base = pl.read_parquet(customers)
     works = read_projects(Path(table) if table else SAMPLE, Names.load(REPOSITORY / "resources"))

@@ -4,6 +4,7 @@ Unit: customers (high-water mark of an event) and customer-hours. Definitions: d
 """
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from outages import events as build
@@ -38,10 +39,10 @@ def events(
         [(path, receipt["step_hours"]) for path, receipt in zip(states, told, strict=True)], max_gap_hours
     )
     of_b = [path for path, receipt in zip(silver, told, strict=True) if "B" in receipt["shapes"]]
-    found = build.events(parts, of_b, hours, open_customers, close_snapshots)
-    write_parquet(found, golden)
-    with opened(database_url, Path(cluster)) as conn:
-        healed = heal(conn, told, silver[0].parent)
+    with opened(database_url, Path(cluster)) as conn, ThreadPoolExecutor(1) as beside:
+        healing = beside.submit(heal, conn, told, silver[0].parent)
+        write_parquet(build.events(parts, of_b, hours, open_customers, close_snapshots), golden)
+        healed = healing.result()
         if healed:
             log().warning("months_loaded_again", code="WAREHOUSE_STALE", months=healed)
             say(f"  the database lacked {', '.join(healed)}: loaded again from silver")

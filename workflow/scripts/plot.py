@@ -97,10 +97,13 @@ def pack(items: Items) -> dict[str, Any]:
 
 def _column(values: list[Any]) -> list[Any] | dict[str, Any]:
     """The values, or where that is shorter each one once (`of`) and how often it stands in a row, or its places."""
-    places: dict[str, int] = {}
-    at = [places.setdefault(_json(value), len(places)) for value in values]
+    # 1, 1.0 and true are not one value; what has no hash is told by its text.
+    told = [(type(one), _json(one) if isinstance(one, list | dict) else one) for one in values]
+    places: dict[Any, int] = {}
+    at = [places.setdefault(one, len(places)) for one in told]
     runs = [[place, sum(1 for _ in run)] for place, run in groupby(at)]
-    of = [json.loads(text) for text in places]
+    first = dict(zip(reversed(told), reversed(values), strict=True))
+    of = [first[one] for one in places]
     ways: list[list[Any] | dict[str, Any]] = [values, {"of": of, "at": at}, {"of": of, "runs": runs}]
     return min(ways, key=lambda way: len(_json(way)))
 
