@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from outages.errors import OutagesError
-from outages.loading import load_month, replace_events
+from outages.event_loading import replace_events
+from outages.loading import load_month
 from outages.postgres import Embedded, database
 from outages.warehouse import migrate, sync_dimensions, table_digests
 

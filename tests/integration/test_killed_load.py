@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from load import load
 from outages import loading
-from outages.loading import load_month, replace_events
+from outages.event_loading import replace_events
+from outages.loading import load_month
 from outages.postgres import database
 from outages.warehouse import table_digests
 
@@ -34,6 +35,7 @@ from pathlib import Path
 import psycopg
 from load import load
 from outages import loading
+from outages.event_loading import replace_events
 from outages.postgres import database
 
 url, folder, moment, *months = sys.argv[1:]
@@ -67,7 +69,7 @@ for month in months:
     files = [folder / f"{month}{end}" for end in (".parquet", ".hours.parquet", ".json")]
     load(*files, folder / f"loaded-{month}.json", month, "", url)
 with database(url, Path()) as conn:
-    loading.replace_events(conn, folder / "golden.parquet")
+    replace_events(conn, folder / "golden.parquet")
 print(seen)
 """
 

@@ -13,9 +13,10 @@ import pytest
 from outages.agreement import LIVE, assert_live, count
 from outages.clock import step_hours
 from outages.errors import OutagesError
+from outages.event_loading import replace_events
 from outages.events import events, timeline
 from outages.live import live_30d
-from outages.loading import load_month, replace_events
+from outages.loading import load_month
 from outages.names import Names
 from outages.parts import parts_of
 

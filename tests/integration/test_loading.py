@@ -15,8 +15,9 @@ import psycopg
 import pytest
 from outages import loading
 from outages.errors import OutagesError
+from outages.event_loading import heal_events, replace_events
 from outages.files import sha256
-from outages.loading import heal, heal_events, load_month, prune, replace_events, stale_months
+from outages.loading import heal, load_month, prune, stale_months
 from outages.postgres import database
 from outages.warehouse import table_digests
 

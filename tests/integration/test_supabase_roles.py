@@ -14,7 +14,8 @@ import psycopg
 import pytest
 from backup import backup, restore
 from outages.errors import OutagesError
-from outages.loading import load_month, replace_events
+from outages.event_loading import replace_events
+from outages.loading import load_month
 from outages.postgres import Embedded
 from outages.targets import Secret
 from outages.warehouse import PUBLIC, migrate, sync_dimensions, table_digests

@@ -10,8 +10,9 @@ import polars as pl
 import psycopg
 import pytest
 from outages import loading
+from outages.event_loading import EVENT_COLUMNS, replace_events
 from outages.files import sha256
-from outages.loading import load_month, replace_events
+from outages.loading import load_month
 from outages.postgres import database
 from outages.warehouse import MIGRATIONS, TABLES, migrate, read_migrations, sync_dimensions, table_digests
 
@@ -31,9 +32,9 @@ HOT = """
 def put_events(conn: psycopg.Connection, golden: Path) -> None:
     """The events as a loader of before `cargas_eventos_mes` put them."""
     day = pl.col("fecha_dt").dt.strftime("%Y%m%d").cast(pl.Int32)
-    events = loading._with_keys(conn, pl.read_parquet(golden), golden).with_columns(id_tiempo=day)
+    events = loading.with_keys(conn, pl.read_parquet(golden), golden).with_columns(id_tiempo=day)
     with conn.transaction():
-        loading._copy(conn, "fact_interrupciones", loading.EVENT_COLUMNS, events)
+        loading.copy_rows(conn, "fact_interrupciones", EVENT_COLUMNS, events)
         conn.execute("INSERT INTO cargas_eventos VALUES (true, %s, %s)", [sha256(golden), events.height])
 
 

@@ -11,7 +11,8 @@ import psycopg
 import pytest
 from outages import warehouse as schema
 from outages.errors import OutagesError
-from outages.loading import load_month, replace_events
+from outages.event_loading import replace_events
+from outages.loading import load_month
 from outages.postgres import database
 from outages.warehouse import migrate, sync_dimensions, table_digests
 

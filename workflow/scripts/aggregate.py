@@ -17,10 +17,11 @@ from outages import aggregates, people
 from outages.agreement import Counted, assert_agreement, count
 from outages.breaks import breaks as find_breaks
 from outages.denominators import sum_of_regions
+from outages.event_loading import heal_events
 from outages.files import read_json
 from outages.fingerprint import REPOSITORY, workflow_version
 from outages.live import live_30d
-from outages.loading import heal, heal_events
+from outages.loading import heal
 from outages.names import Names
 from outages.payloads import write_payload
 from outages.projects import Project, investment_roi, notes, projects_dist, read_projects

@@ -7,9 +7,11 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import polars as pl
 from outages import events as build
-from outages.files import read_json, write_parquet
-from outages.loading import heal, prune, replace_events
+from outages.event_loading import put_events
+from outages.files import read_json, sha256, write_parquet
+from outages.loading import heal, prune
 from outages.reporting import log, run, say, tell
 from outages.store import refuse_mixed
 from outages.warehouse import opened
@@ -40,8 +42,9 @@ def events(
     )
     of_b = [path for path, receipt in zip(silver, told, strict=True) if "B" in receipt["shapes"]]
     with opened(database_url, Path(cluster)) as conn, ThreadPoolExecutor(1) as beside:
+        # The database on one core, what is computed and written on the other.
         healing = beside.submit(heal, conn, told, silver[0].parent)
-        write_parquet(build.events(parts, of_b, hours, open_customers, close_snapshots), golden)
+        found = build.events(parts, of_b, hours, open_customers, close_snapshots)
         healed = healing.result()
         if healed:
             log().warning("months_loaded_again", code="WAREHOUSE_STALE", months=healed)
@@ -49,9 +52,16 @@ def events(
         gone = prune(conn, [receipt["month"] for receipt in told])
         if gone:
             log().warning("months_taken_out", months=gone)
-        rows = replace_events(conn, golden)
+        writing = beside.submit(_written, found, golden)
+        rows = put_events(conn, found, golden, writing.result)
     tell(f"{rows:,} events of {len(told)} months")
     log().info("events", rows=rows)
+
+
+def _written(found: pl.DataFrame, golden: Path) -> str:
+    """The digest of the file, once it is there."""
+    write_parquet(found, golden)
+    return sha256(golden)
 
 
 if "snakemake" in globals():

@@ -127,7 +127,8 @@ def _heal(target: Target, receipts: list[Path], golden: Path, moved: Path, archi
     months: list[str] = []
     stale = False
     if isinstance(target, WarehouseTarget):
-        from outages.loading import heal, heal_events
+        from outages.event_loading import heal_events
+        from outages.loading import heal
 
         months = heal(target.connection, told, folder)
         stale = heal_events(target.connection, golden) or bool(months)

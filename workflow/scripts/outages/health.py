@@ -141,7 +141,8 @@ def warehouse(
         return Check(name, STALE, "gone", f"there is none in {cluster}", limit, rebuild)
     import psycopg
 
-    from .loading import stale_events, stale_months
+    from .event_loading import stale_events
+    from .loading import stale_months
     from .postgres import database
 
     try:

@@ -1,8 +1,8 @@
-"""Silver and gold into the warehouse: whole months and the whole of the events, by COPY, each in one transaction.
+"""Silver into the warehouse: whole months by COPY, each in one transaction; event_loading.py brings the events.
 
 A load leaves what one clean load of the last files would, whatever was there before; cut off at any instant it
 leaves what was there. Measured with 1,000,000 rows on two cores: COPY of CSV by Polars 2.9 s, binary COPY row by
-row 3.4 s, so CSV; all of `load_month` 5 s, all of `replace_events` 7 s.
+row 3.4 s, so CSV; all of `load_month` 5 s.
 """
 
 from __future__ import annotations
@@ -17,27 +17,19 @@ from typing import TYPE_CHECKING, Any
 from .clock import parse_month
 from .errors import OutagesError
 from .files import sha256
-from .warehouse import EVENTS, PARTITIONS, month_lock, transaction, withhold
+from .warehouse import PARTITIONS, month_lock, transaction, withhold
 
 if TYPE_CHECKING:
     import polars as pl
     from psycopg import Connection
 
 CHUNK_ROWS = 100_000
-#: Share of the events from which on all of them are loaded anew, without keys and indexes in the way.
-REPLACED_AT_ONCE = 0.2
-
 OBSERVATIONS = (
     *("mes", "hora_utc", "codigo_comuna", "id_empresa", "fecha_inicio", "formato", "fecha", "hora"),
     *("clientes_afectados", "clientes_reportados", "filas", "antiguedad_dias"),
     *("imputado", "geo_desconocida", "empresa_desconocida", "fecha_sustituida", "recortado", "fantasma"),
 )
 COVERAGE = ("mes", "hora_utc", "fecha", "hora", "estado", "motivo", "formato", "filas", "clientes", "revisiones")
-EVENT_COLUMNS = (
-    *("hash_id", "id_tiempo", "codigo_comuna", "id_empresa", "inicio", "fin", "fecha_inicio", "formato"),
-    *("clientes_afectados", "clientes_hora", "observaciones", "horas_sin_dato"),
-    *("inicio_desconocido", "fin_desconocido", "fantasma", "recortado"),
-)
 
 
 def load_month(conn: Connection, month: str, silver: Path, hours: Path) -> dict[str, Any]:
@@ -45,16 +37,16 @@ def load_month(conn: Connection, month: str, silver: Path, hours: Path) -> dict[
     import polars as pl
 
     mes = _mes(month)
-    observations, silver_sha256 = _read(silver)
-    coverage, hours_sha256 = _read(hours)
-    with _refusing(f"month {month}", silver), transaction(conn, month_lock(mes)):
+    observations, silver_sha256 = read_file(silver)
+    coverage, hours_sha256 = read_file(hours)
+    with refusing(f"month {month}", silver), transaction(conn, month_lock(mes)):
         month_column = pl.lit(mes, pl.Int32).alias("mes")
-        rows = _with_keys(conn, observations, silver).with_columns(month_column)
+        rows = with_keys(conn, observations, silver).with_columns(month_column)
         rows = rows.sort("hora_utc", "codigo_comuna", "id_empresa", "fecha_inicio", maintain_order=True)
         with _partition(conn, mes) as partition:
-            _copy(conn, partition, OBSERVATIONS, rows, freeze=True)
+            copy_rows(conn, partition, OBSERVATIONS, rows, freeze=True)
         conn.execute("DELETE FROM cobertura WHERE mes = %s", [mes])
-        _copy(conn, "cobertura", COVERAGE, coverage.with_columns(month_column))
+        copy_rows(conn, "cobertura", COVERAGE, coverage.with_columns(month_column))
         conn.execute(
             """
             INSERT INTO cargas VALUES (%s, %s, %s, %s, %s)
@@ -64,8 +56,8 @@ def load_month(conn: Connection, month: str, silver: Path, hours: Path) -> dict[
             [mes, silver_sha256, hours_sha256, rows.height, coverage.height],
         )
         sums = ("filas", "clientes_afectados", "clientes_reportados", "antiguedad_dias")
-        _compare(conn, partition, "true", sums, rows, silver)
-        _compare(conn, "cobertura", f"mes = {mes}", ("filas", "clientes", "revisiones"), coverage, hours)
+        compare(conn, partition, "true", sums, rows, silver)
+        compare(conn, "cobertura", f"mes = {mes}", ("filas", "clientes", "revisiones"), coverage, hours)
     return {
         "month": month,
         "filas": rows.height,
@@ -125,92 +117,12 @@ def prune(conn: Connection, months: Iterable[str]) -> list[int]:
     return gone
 
 
-def replace_events(conn: Connection, golden: Path) -> int:
-    """Make `fact_interrupciones` hold the events of golden_interrupciones.parquet; how many there are.
-
-    Months (of the event's first observed hour) whose rows have not changed stay as they are.
-    """
-    import polars as pl
-
-    events, digest = _read(golden)
-    with _refusing("the events", golden), transaction(conn, EVENTS):
-        day = pl.col("fecha_dt")
-        events = _with_keys(conn, events, golden).with_columns(
-            id_tiempo=day.dt.year() * 10_000 + day.dt.month().cast(pl.Int32) * 100 + day.dt.day()
-        )
-        events = events.select(EVENT_COLUMNS).with_columns(mes=pl.col("id_tiempo") // 100)
-        _replace_months(conn, events)
-        conn.execute(
-            """
-            INSERT INTO cargas_eventos (golden_sha256, filas) VALUES (%s, %s)
-            ON CONFLICT (unica) DO UPDATE SET golden_sha256 = excluded.golden_sha256, filas = excluded.filas
-            """,
-            [digest, events.height],
-        )
-        sums = ("clientes_afectados", "clientes_hora", "observaciones", "horas_sin_dato")
-        _compare(conn, "fact_interrupciones", "true", sums, events, golden)
-    return events.height
-
-
-def _replace_months(conn: Connection, events: pl.DataFrame) -> None:
-    """Replace the events of the months that differ from what is loaded: row by row when they are few."""
-    import polars as pl
-
-    rows = pl.struct(EVENT_COLUMNS).hash()
-    told = events.group_by("mes").agg(filas=pl.len(), one=rows.sum(), other=rows.hash(1).sum())
-    # The digests are those of one version of Polars; another one loads everything again.
-    new = {mes: f"{pl.__version__} {count} {one:x} {other:x}" for mes, count, one, other in told.iter_rows()}
-    old: dict[int, str] = dict(conn.execute("SELECT mes, huella FROM cargas_eventos_mes").fetchall())
-    changed = sorted(mes for mes in new.keys() | old.keys() if new.get(mes) != old.get(mes))
-    fresh = events.filter(pl.col("mes").is_in(changed))
-    held = conn.execute("SELECT coalesce(sum(filas), 0) FROM cargas_eventos_mes").fetchone()
-    if fresh.height > REPLACED_AT_ONCE * events.height or held != (_rows_of(conn, "fact_interrupciones"),):
-        rebuild = _drop_keys(conn, "fact_interrupciones")
-        conn.execute("TRUNCATE fact_interrupciones, cargas_eventos_mes")
-        _copy(conn, "fact_interrupciones", EVENT_COLUMNS, events, freeze=True)
-        for statement in rebuild:
-            conn.execute(statement)
-        changed = sorted(new)
-    else:
-        for mes in changed:
-            conn.execute(
-                "DELETE FROM fact_interrupciones WHERE id_tiempo BETWEEN %s AND %s", [mes * 100, mes * 100 + 99]
-            )
-        conn.execute("DELETE FROM cargas_eventos_mes WHERE mes = ANY(%s)", [changed])
-        _copy(conn, "fact_interrupciones", EVENT_COLUMNS, fresh)
-    counts = {mes: count for mes, count, *_ in told.iter_rows()}
-    with conn.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO cargas_eventos_mes VALUES (%s, %s, %s)",
-            [(mes, new[mes], counts[mes]) for mes in changed if mes in new],
-        )
-
-
-def _rows_of(conn: Connection, table: str) -> int:
-    found = conn.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()
-    return found[0] if found else 0
-
-
-def heal_events(conn: Connection, golden: Path) -> bool:
-    """Replace the events when the database holds none, those of another file or not all; whether it had to."""
-    stale = stale_events(conn, golden)
-    if stale:
-        replace_events(conn, golden)
-    return stale
-
-
-def stale_events(conn: Connection, golden: Path) -> bool:
-    """Whether the database holds other events than those of the file, or another number of them than it loaded."""
-    held = conn.execute("SELECT golden_sha256, filas FROM cargas_eventos").fetchone()
-    return held != (sha256(golden), _rows_of(conn, "fact_interrupciones"))
-
-
 def _mes(month: str) -> int:
     year, number = parse_month(month)
     return year * 100 + number
 
 
-def _read(path: Path) -> tuple[pl.DataFrame, str]:
+def read_file(path: Path) -> tuple[pl.DataFrame, str]:
     """A Parquet file and the sha256 of the very bytes that were read."""
     import polars as pl
 
@@ -243,7 +155,7 @@ def _partition(conn: Connection, mes: int) -> Iterator[str]:
     withhold(conn)
 
 
-def _with_keys(conn: Connection, frame: pl.DataFrame, source: Path) -> pl.DataFrame:
+def with_keys(conn: Connection, frame: pl.DataFrame, source: Path) -> pl.DataFrame:
     """Company names as `id_empresa`; every company and commune must be one of the dimensions."""
     import polars as pl
 
@@ -259,27 +171,7 @@ def _with_keys(conn: Connection, frame: pl.DataFrame, source: Path) -> pl.DataFr
     return frame.with_columns(id_empresa=ids)
 
 
-def _drop_keys(conn: Connection, table: str) -> list[bytes]:
-    """Drop keys and indexes of a table; what makes them again after COPY, all at once (a million rows: 2 s, not 12)."""
-    statements = conn.execute(
-        """
-        SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname),
-            format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', conrelid::regclass, conname, pg_get_constraintdef(oid))
-        FROM pg_constraint
-        WHERE conrelid = %(table)s::regclass AND contype IN ('p', 'f')
-        UNION ALL
-        SELECT format('DROP INDEX %%s', indexrelid::regclass), pg_get_indexdef(indexrelid)
-        FROM pg_index
-        WHERE indrelid = %(table)s::regclass AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
-        """,
-        {"table": table},
-    ).fetchall()
-    for drop, _ in statements:
-        conn.execute(drop)
-    return [make.encode() for _, make in statements]
-
-
-def _copy(conn: Connection, table: str, columns: Sequence[str], rows: pl.DataFrame, freeze: bool = False) -> None:
+def copy_rows(conn: Connection, table: str, columns: Sequence[str], rows: pl.DataFrame, freeze: bool = False) -> None:
     """COPY a frame. `freeze` for a table emptied in this transaction: its rows need no later clean-up."""
     options = "FORMAT csv, FREEZE" if freeze else "FORMAT csv"
     with conn.cursor().copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN ({options})") as copy:
@@ -293,7 +185,7 @@ def _chunks(rows: pl.DataFrame) -> Iterator[str]:
         yield part.write_csv(include_header=False)
 
 
-def _compare(conn: Connection, table: str, where: str, sums: Sequence[str], rows: pl.DataFrame, source: Path) -> None:
+def compare(conn: Connection, table: str, where: str, sums: Sequence[str], rows: pl.DataFrame, source: Path) -> None:
     """Read back the number of rows, and sum and non-null count of columns; another figure undoes the load."""
     figures = ", ".join(f"coalesce(sum({name}), 0)::bigint, count({name})" for name in sums)
     stored = conn.execute(f"SELECT count(*), {figures} FROM {table} WHERE {where}").fetchone()
@@ -306,7 +198,7 @@ def _compare(conn: Connection, table: str, where: str, sums: Sequence[str], rows
 
 
 @contextmanager
-def _refusing(what: str, source: Path) -> Iterator[None]:
+def refusing(what: str, source: Path) -> Iterator[None]:
     """Turn a violated rule of the schema into an error that names the file."""
     from psycopg import DataError, IntegrityError
 

@@ -31,7 +31,7 @@ CLIENT = Path(__file__).with_name("warm_client.py")
 #: The kernel reads no longer first line of a script than 255 bytes.
 LONGEST_SHEBANG = 200
 #: What stages import. None may leave a thread behind that holds a lock: jobs are forked.
-MODULES = ("snakemake.script", "polars", "psycopg", "structlog", "zstandard", "outages.silver", "outages.loading")
+MODULES = ("snakemake.script", "polars", "psycopg", "structlog", "zstandard", "outages.silver", "outages.event_loading")
 
 
 class Warm:
