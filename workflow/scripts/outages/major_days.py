@@ -73,11 +73,11 @@ def t_med(saidi: Iterable[float]) -> float | None:
 
 def threshold(days: Iterable[Day], year: int) -> Threshold:
     """The threshold of a year from the days of one region in up to five calendar years before it."""
-    first = year - YEARS_BEFORE
-    base = [day for day in days if first <= day.fecha.year < year and day.over]
+    first, end = date(year - YEARS_BEFORE, 1, 1), date(year, 1, 1)
+    base = [day for day in days if day.over and first <= day.fecha < end]
     complete = [day for day in base if day.complete]
     left_out = len(base) - len(complete)
-    begun = min((day.fecha.year for day in base), default=year)
+    begun = min([day.fecha for day in base], default=end).year
     known = [day.saidi for day in complete if day.saidi is not None]
     if len(known) < len(complete):
         return Threshold(None, "denominator", 0, 0, left_out, begun)

@@ -40,6 +40,14 @@ class Indices(NamedTuple):
     asai: float | None
 
 
+class Sums(NamedTuple):
+    """Of some days: customer-hours, customers in rises, and the customer-hours of ghosts."""
+
+    hours: int
+    rises: int
+    ghosts: int
+
+
 def indices(customer_time: float, interruptions: int, customers: float | None, time: float) -> Indices:
     """Indices of customers x time without supply and customer interruptions, over `time` observed.
 
@@ -147,24 +155,25 @@ def _item(
 ) -> dict[str, Any]:  # fmt: skip
     months = sorted({day.mes for day in days})
     seen = [day for day in days if day.customer_hours is not None]
+    sums = _sums(seen) if seen else None
     customers, state = _denominator(seen or days)
-    represented, asked = sum(day.represented for day in days), sum(day.asked for day in days)
+    represented, asked = sum([day.represented for day in days]), sum([day.asked for day in days])
     patterns = [told[month]["pattern"] for month in months]
     steps = {told[month]["step_hours"] for month in months}
     item: dict[str, Any] = {
         "period": period,
         "nombre_region": region,
         "months": len(months),
-        "customer_hours": sum(day.customer_hours or 0 for day in seen) if seen else None,
-        "interruptions_at_least": sum(day.rises or 0 for day in seen) if seen else None,
+        "customer_hours": sums.hours if sums else None,
+        "interruptions_at_least": sums.rises if sums else None,
         "represented_hours": represented,
         "coverage": represented / asked if asked else None,
         "pattern": patterns[0] if all(one == patterns[0] for one in patterns) else "mixed",
         "step_hours": steps.pop() if len(steps) == 1 else None,
         "customers": customers,
         "customers_state": state,
-        **_figures(seen or None, customers, represented),
-        "saidi_hours_without_ghosts": _without_ghosts(seen, customers),
+        **_figures(sums, customers, represented),
+        "saidi_hours_without_ghosts": (sums.hours - sums.ghosts) / customers if sums and customers else None,
         "t_med_hours": None if limit.hours is None else round(limit.hours, 12),
         "t_med_refused": limit.refused,
         "days_used": limit.used,
@@ -174,27 +183,24 @@ def _item(
         "days_incomplete": None,
     }
     major, undecided, rest = None, None, None
-    if limit.hours is not None and seen:
-        above = {day.fecha for day in seen if is_major(day, limit.hours)}
+    if limit.hours is not None and sums:
+        above = {day.fecha: day for day in seen if is_major(day, limit.hours)}
         major = [str(day) for day in sorted(above)]
-        undecided = sum(day.over and not day.complete and day.fecha not in above for day in days)
-        rest = [day for day in seen if day.fecha not in above]
+        undecided = sum([day.over and not day.complete and day.fecha not in above for day in days])
+        rest = Sums(*(one - other for one, other in zip(sums, _sums(above.values()), strict=True)))
     without = {f"{key}_without_major": value for key, value in _figures(rest, customers, 0).items() if key != "asai"}
     return item | {"major_days": major, "days_undecided": undecided} | without
 
 
-def _figures(days: list[Day] | None, customers: float | None, hours: int) -> dict[str, float | None]:
+def _sums(days: Iterable[Day]) -> Sums:
+    figures = [(day.customer_hours or 0, day.rises or 0, day.ghosts or 0) for day in days]
+    return Sums(*map(sum, zip(*figures, strict=True))) if figures else Sums(0, 0, 0)
+
+
+def _figures(sums: Sums | None, customers: float | None, hours: int) -> dict[str, float | None]:
     """The indices of some days under their keys; all null for None."""
-    found = Indices(None, None, None, None)
-    if days is not None:
-        found = indices(sum(d.customer_hours or 0 for d in days), sum(d.rises or 0 for d in days), customers, hours)
+    found = indices(sums.hours, sums.rises, customers, hours) if sums else Indices(None, None, None, None)
     return dict(zip(("saidi_hours", "saifi_at_least", "caidi_hours_at_most", "asai"), found, strict=True))
-
-
-def _without_ghosts(days: list[Day], customers: float | None) -> float | None:
-    if not days or not customers:
-        return None
-    return sum((day.customer_hours or 0) - (day.ghosts or 0) for day in days) / customers
 
 
 def _denominator(days: list[Day]) -> tuple[float | None, str]:
