@@ -158,6 +158,11 @@ def test_figures_by_hand_and_their_targets() -> None:
     assert (flat["times_baseline"], flat["growth"], flat["peak_mb"]) == (7.5, 1.11, 2100)
     assert (flat["times_baseline_dedupe"], flat["times_baseline_load"]) == (30, 20)
     assert (flat["dedupe_over_floor"], flat["load_over_floor"]) == (2, 1.5)
+    assert (flat["floor_times_baseline_dedupe"], flat["floor_times_baseline_load"]) == (60, 30)
+    assert "growth_of_a_month" not in flat
+    results["runs"]["four_a_day_double"] = results["runs"]["four_a_day"] | {"seconds": 255.0, "months": 216}
+    assert figures(results)["growth_of_a_month"] == 1.11  # 1.125 s a month, then 1.25
+    del results["runs"]["four_a_day_double"]
     needed = {"whole_history_s", "times_baseline", "dedupe_over_floor", "load_over_floor", "idle_s", "increment_s"}
     assert needed <= flat.keys() & TARGETS.keys()
     met = {what: answer for what, _, _, answer in table(results | flat)}
