@@ -3,9 +3,12 @@
 Units: customers without supply; hours are UTC beside the local label. Definitions: docs/methodology.md.
 """
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
+import polars as pl
 from outages.clock import parse_iso, step_hours
 from outages.denominators import read_values, regions_of, table
 from outages.files import sha256, write_json, write_parquet
@@ -48,10 +51,14 @@ def dedupe(
     observations, counts = observe(reading, names, caps, ghost_days)
     hourly = hour_states(month, reading, observations, hours, parse_iso(through))
     told = reconcile(month, reading, observations, hourly, counts, hours, through)
-    write_parquet(observations, silver)
-    write_parquet(hourly, states)
-    write_parquet(by_region(observations, hourly), sums)
-    write_parquet(parts_of(observations, hourly, step_hours(hours)), parts)
+    tables: dict[Path, Callable[[], pl.DataFrame]] = {
+        silver: lambda: observations,
+        parts: lambda: parts_of(observations, hourly, step_hours(hours)),
+        sums: lambda: by_region(observations, hourly),
+        states: lambda: hourly,
+    }
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda path: write_parquet(tables[path](), path), tables))
     told |= {"bronze_sha256": sha256(bronze), "silver_sha256": sha256(silver), "hours_sha256": sha256(states)}
     write_json(told, receipt)
     tell("hours: {observed:,} observed, {gap:,} without an answer, {unasked:,} not asked".format_map(told["hours"]))

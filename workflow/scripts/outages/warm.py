@@ -141,15 +141,18 @@ def _tell(client: socket.socket, number: int | None) -> None:
 
 def _receive(client: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
     """The order of a client: script, folder and environment, and its standard streams; None when it is gone."""
-    import json
-
     text, descriptors, _, _ = socket.recv_fds(client, 1, 3)
-    while not text.endswith(b"\n"):
+    while not text.endswith(b"\0\0"):
         more = client.recv(1 << 16)
         if not more:
             return None, descriptors
         text += more
-    return json.loads(text), descriptors
+    script, folder, *environment = map(os.fsdecode, text.strip(b"\0").split(b"\0"))
+    return {
+        "script": script,
+        "folder": folder,
+        "environment": dict(entry.split("=", 1) for entry in environment),
+    }, descriptors
 
 
 def _work(order: dict[str, Any], descriptors: list[int]) -> None:
