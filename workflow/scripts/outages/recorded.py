@@ -24,6 +24,7 @@ from .store import WITH_ROWS, read_lines, refuse_mixed
 
 _YEAR_FILE = re.compile(r"checkpoint_(\d{4})\.json\Z")
 _WHOLE_FILE = re.compile(r"dataset_.*\.json\Z")
+_MONTH = re.compile(r"\d{4}-\d{2}")
 _BRONZE_FILE = re.compile(r"(\d{4}-\d{2})\.jsonl\.zst\Z")
 #: Years that a recorded hour can be of; the source begins in 2017.
 _YEARS = range(2000, 2100)
@@ -110,8 +111,8 @@ class Listing:
         self._held: dict[str, dict[str, tuple[str, int, int]]] = {}
         if not folder.is_dir():
             raise _no_folder(folder)
-        #: Whether there may be files of single hours at all: to look for 79,000 of them takes 0.1 s.
-        self._hourly = "/" in pattern or any(not _of_months(name) for name in self._files(""))
+        #: Months that names of files of single hours may speak of.
+        self._named = {month for name in self._files("") if not _of_months(name) for month in _MONTH.findall(name)}
 
     def digest(self, month: str) -> str:
         """Digest of the month's files by name, size and time: a new or changed file makes its month pending.
@@ -120,12 +121,17 @@ class Listing:
         """
         year, number = parse_month(month)
         days = [date(year, number, day) for day in range(1, monthrange(year, number)[1] + 1)]
-        hours = range(24 if self._hourly else 0)
+        hours = range(24 if self._may_have_hours(month, days[0]) else 0)
         names = [hour_name(self._pattern, Label(day, hour)) for day in days for hour in hours]
         top = self._files("")
         whole = [top[name] for name in top if _may_hold(name, month)]
         found = {told for name in names if (told := self._find(name))} | set(whole)
         return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()[:16]
+
+    def _may_have_hours(self, month: str, first: date) -> bool:
+        """Whether files of single hours may be there: to look for all 79,000 of nine years takes 0.1 s of every run."""
+        plain = "/" not in self._pattern and month in hour_name(self._pattern, Label(first, 0))
+        return not plain or month in self._named
 
     def _find(self, name: str) -> tuple[str, int, int] | None:
         parent, _, last = name.rpartition("/")
