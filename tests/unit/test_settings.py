@@ -39,3 +39,18 @@ def test_all_that_is_wrong_is_named_at_once(config: dict[str, Any]) -> None:
     }.items():
         [line] = [line for line in lines if line.startswith(f"{setting}: ")]
         assert why in line
+
+
+def test_what_yaml_reads_as_no_text_is_named_too(config: dict[str, Any]) -> None:
+    config |= yaml.safe_load("now: 2025-06-10T12:00:00Z\nhours: {2025: [0, 12]}\naccept_implausible: [2025-01-01]")
+    with pytest.raises(OutagesError) as caught:
+        check(config)
+    assert caught.value.code == "CONFIG"
+    now, hours, month = (
+        "2025-06-10 12:00:00+00:00 is read as datetime, not as text: put it in quotes (Pretended time",
+        "its key 2025 is read as int, not as text: put it in quotes (Hours asked",
+        "2025-01-01 is read as date, not as text: put it in quotes",
+    )
+    lines = caught.value.message.split("\n  ")
+    assert [line.split(": ")[0] for line in lines[1:]] == ["accept_implausible.0", "hours", "now"]
+    assert all(why in line for why, line in zip((month, hours, now), lines[1:], strict=True))

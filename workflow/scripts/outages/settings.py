@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +44,32 @@ def check(config: Mapping[str, Any]) -> None:
 
     with SCHEMA.open("rb") as opened:
         schema: dict[str, Any] = yaml.load(opened, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    # What JSON has no word for, the validator cannot read.
+    found = list(_foreign(config)) or [
+        (tuple(error.instance_path), error.message) for error in Draft202012Validator(schema).iter_errors(config)
+    ]
     wrong = [
-        f"{'.'.join(map(str, error.instance_path)) or 'the configuration'}: {error.message}"
-        f"{_described(schema, error.instance_path)}"
-        for error in Draft202012Validator(schema).iter_errors(config)
+        f"{'.'.join(map(str, path)) or 'the configuration'}: {message}{_described(schema, path)}"
+        for path, message in found
     ]
     if wrong:
         message = "\n  ".join(["it cannot be used as it is (docs/configuration.md):", *sorted(wrong)])
         raise OutagesError("CONFIG", message, settings=sorted(wrong))
+
+
+def _foreign(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """Settings that YAML reads as something else than text, number, list or object: dates without quotes, mostly."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if isinstance(key, str):
+                yield from _foreign(inner, (*path, key))
+            else:
+                yield path, f"its key {key} is read as {type(key).__name__}, not as text: put it in quotes"
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _foreign(inner, (*path, number))
+    elif not isinstance(value, str | int | float | None):
+        yield path, f"{value} is read as {type(value).__name__}, not as text: put it in quotes"
 
 
 def _described(schema: Mapping[str, Any], path: Sequence[str | int]) -> str:
