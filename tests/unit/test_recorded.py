@@ -311,12 +311,13 @@ def test_the_listing_tells_new_files_of_the_month_only(folder: Path) -> None:
         ("sec-{fecha}-{hora}.json", "sec-2024-08-02-12.json"),
         ("{fecha:%Y%m%d}{hora:02d}.json", "2024080212.json"),
         ("{fecha:%Y}/{fecha}_{hora}.json", "2024/2024-08-02_12.json"),
+        ("{fecha:%D}-{hora}.json", "08/02/24-12.json"),
     ],
 )
 def test_the_first_file_of_an_hour_is_noticed_under_any_pattern(folder: Path, pattern: str, name: str) -> None:
     year_file(folder, name="checkpoint_2024.json")
     before = Listing(folder, pattern).digest(MONTH)
-    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text("[]")
     assert Listing(folder, pattern).digest(MONTH) != before
     assert Listing(folder, pattern).digest("2024-09") == Listing(folder, pattern).digest("2024-10")
