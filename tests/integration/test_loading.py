@@ -19,7 +19,7 @@ from outages.event_loading import heal_events, replace_events
 from outages.files import sha256
 from outages.loading import heal, load_month, prune, stale_months
 from outages.postgres import database
-from outages.warehouse import table_digests
+from outages.warehouse import beside, table_digests
 
 from .small_files import HOURS, SILVER, write_golden, write_month
 
@@ -236,3 +236,49 @@ def test_only_the_months_whose_events_changed_are_loaded_again(
     warehouse.execute("DELETE FROM fact_interrupciones WHERE id_tiempo < 20250200")
     assert replace_events(warehouse, golden) == len(moved)
     assert table_digests(warehouse) == digests(second_url)
+
+
+#: Interrupts itself in the middle of a wait for what the database does in the other thread.
+INTERRUPTED = """
+import os, signal, sys, threading
+from pathlib import Path
+import polars as pl
+import psycopg
+from outages.postgres import database
+from outages.warehouse import beside
+
+pl.LazyFrame({"a": [1]}).collect()  # Polars then takes interrupts first
+
+def sleep(conn):
+    try:
+        for _ in range(10):
+            conn.execute("SELECT pg_sleep(1)")
+        print("slept")
+    except psycopg.errors.QueryCanceled:
+        print("cancelled")
+
+with database(sys.argv[1], Path()) as conn:
+    try:
+        with beside(conn) as start:
+            sleeping = start(sleep, conn)
+            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+            sleeping()
+    except KeyboardInterrupt:
+        print("interrupted", conn.execute("SELECT 1").fetchone())
+"""
+
+
+def test_an_interrupt_ends_what_the_database_does_beside(warehouse_url: str) -> None:
+    command = [sys.executable, "-c", INTERRUPTED, warehouse_url]
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(SCRIPTS)}, capture_output=True, text=True)
+    assert done.stdout == "cancelled\ninterrupted (1,)\n", done.stderr
+
+
+def test_an_error_of_either_thread_is_told(warehouse_url: str) -> None:
+    with database(warehouse_url, Path()) as conn:
+        with pytest.raises(psycopg.errors.DivisionByZero), beside(conn) as start:
+            start(conn.execute, "SELECT 1 / 0")()
+        with pytest.raises(ValueError, match="here"), beside(conn) as start:
+            start(conn.execute, "SELECT pg_sleep(600)")
+            raise ValueError("here")
+        assert conn.execute("SELECT 1").fetchone() == (1,)

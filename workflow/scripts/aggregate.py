@@ -7,7 +7,6 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +31,7 @@ from outages.reporting import log, run, tell
 from outages.sensitivity import sensitivity
 from outages.settings import digest
 from outages.validation import investment_validation
-from outages.warehouse import opened
+from outages.warehouse import beside, opened
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -67,15 +66,15 @@ def aggregate(
     table = settings["investments"]["table"]
     base = pl.read_parquet(customers)
     works = read_projects(Path(table) if table else SAMPLE, Names.load(REPOSITORY / "resources"))
-    with opened(database_url, Path(cluster)) as conn, ThreadPoolExecutor(1) as beside:
+    with opened(database_url, Path(cluster)) as conn, beside(conn) as start:
         # SQL counts on one core while Polars computes on the other.
-        counting = beside.submit(_counted, conn, told, silver[0].parent, golden)
+        counting = start(_counted, conn, told, silver[0].parent, golden)
         events = aggregates.read_golden(golden)
         ranking, unknown = aggregates.company_ranking(events)
         broken, breaks = find_breaks(states, told)
         computed = {"company_ranking": ranking, "breaks": broken, **of_works(works, events)}
         computed |= of_events(events, told, base) | of_hours(events, silver, sums, states, told, base, settings, breaks)
-        assert_agreement(conn, computed, unknown, counting.result())
+        assert_agreement(conn, computed, unknown, counting())
     written = {path.stem: write_payload(path.stem, computed[path.stem], path, SCHEMAS) for path in payloads}
     about = describe(told, settings, unknown, aggregates.totals(events), written, breaks)
     about |= {"customers": sum_of_regions(base.iter_rows(named=True)), "notes": notes(works, sample=not table)}

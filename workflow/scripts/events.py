@@ -4,7 +4,6 @@ Unit: customers (high-water mark of an event) and customer-hours. Definitions: d
 """
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -14,7 +13,7 @@ from outages.files import read_json, sha256, write_parquet
 from outages.loading import heal, prune
 from outages.reporting import log, run, say, tell
 from outages.store import refuse_mixed
-from outages.warehouse import opened
+from outages.warehouse import beside, opened
 
 
 def events(
@@ -41,19 +40,19 @@ def events(
         [(path, receipt["step_hours"]) for path, receipt in zip(states, told, strict=True)], max_gap_hours
     )
     of_b = [path for path, receipt in zip(silver, told, strict=True) if "B" in receipt["shapes"]]
-    with opened(database_url, Path(cluster)) as conn, ThreadPoolExecutor(1) as beside:
+    with opened(database_url, Path(cluster)) as conn, beside(conn) as start:
         # The database on one core, what is computed and written on the other.
-        healing = beside.submit(heal, conn, told, silver[0].parent)
+        healing = start(heal, conn, told, silver[0].parent)
         found = build.events(parts, of_b, hours, open_customers, close_snapshots)
-        healed = healing.result()
+        healed = healing()
         if healed:
             log().warning("months_loaded_again", code="WAREHOUSE_STALE", months=healed)
             say(f"  the database lacked {', '.join(healed)}: loaded again from silver")
         gone = prune(conn, [receipt["month"] for receipt in told])
         if gone:
             log().warning("months_taken_out", months=gone)
-        writing = beside.submit(_written, found, golden)
-        rows = put_events(conn, found, golden, writing.result)
+        writing = start(_written, found, golden)
+        rows = put_events(conn, found, golden, writing)
     tell(f"{rows:,} events of {len(told)} months")
     log().info("events", rows=rows)
 
