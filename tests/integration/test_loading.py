@@ -14,12 +14,13 @@ import polars as pl
 import psycopg
 import pytest
 from outages import loading
+from outages.beside import beside
 from outages.errors import OutagesError
 from outages.event_loading import heal_events, replace_events
 from outages.files import sha256
 from outages.loading import heal, load_month, prune, stale_months
 from outages.postgres import database
-from outages.warehouse import beside, table_digests
+from outages.warehouse import table_digests
 
 from .small_files import HOURS, SILVER, write_golden, write_month
 
@@ -245,7 +246,7 @@ from pathlib import Path
 import polars as pl
 import psycopg
 from outages.postgres import database
-from outages.warehouse import beside
+from outages.beside import beside
 
 pl.LazyFrame({"a": [1]}).collect()  # Polars then takes interrupts first
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from outages import aggregates, people
 from outages.agreement import Counted, assert_agreement, count
+from outages.beside import beside
 from outages.breaks import breaks as find_breaks
 from outages.denominators import sum_of_regions
 from outages.event_loading import heal_events
@@ -31,7 +32,7 @@ from outages.reporting import log, run, tell
 from outages.sensitivity import sensitivity
 from outages.settings import digest
 from outages.validation import investment_validation
-from outages.warehouse import beside, opened
+from outages.warehouse import opened
 
 if TYPE_CHECKING:
     from psycopg import Connection

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import polars as pl
 from outages import events as build
+from outages.beside import beside
 from outages.event_loading import put_events
 from outages.files import read_json, sha256, write_parquet
 from outages.loading import heal, prune
 from outages.reporting import log, run, say, tell
 from outages.store import refuse_mixed
-from outages.warehouse import beside, opened
+from outages.warehouse import opened
 
 
 def events(
