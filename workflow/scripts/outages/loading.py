@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import polars as pl
     from psycopg import Connection
 
-CHUNK_ROWS = 100_000
+#: Rows that are sent at once: PostgreSQL reads them while the next are written.
+CHUNK_ROWS = 4_000
 OBSERVATIONS = (
     *("mes", "hora_utc", "codigo_comuna", "id_empresa", "fecha_inicio", "formato", "fecha", "hora"),
     *("clientes_afectados", "clientes_reportados", "filas", "antiguedad_dias"),
@@ -42,7 +43,6 @@ def load_month(conn: Connection, month: str, silver: Path, hours: Path) -> dict[
     with refusing(f"month {month}", silver), transaction(conn, month_lock(mes)):
         month_column = pl.lit(mes, pl.Int32).alias("mes")
         rows = with_keys(conn, observations, silver).with_columns(month_column)
-        rows = rows.sort("hora_utc", "codigo_comuna", "id_empresa", "fecha_inicio", maintain_order=True)
         with _partition(conn, mes) as partition:
             copy_rows(conn, partition, OBSERVATIONS, rows, freeze=True)
         conn.execute("DELETE FROM cobertura WHERE mes = %s", [mes])
