@@ -17,6 +17,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,8 @@ def figures(told: dict[str, Any]) -> dict[str, float]:
     """The flat figures that have a target."""
     runs, compared, steps = told["runs"], told["ratios"], told["increments"]
     history = runs["four_a_day"]
-    growth = [run["seconds"] / run["months"] for name, run in runs.items() if name.startswith("four_a_day")]
+    lengths = sorted((run["months"], run["seconds"]) for name, run in runs.items() if name.startswith("four_a_day"))
+    growth = [seconds / months for months, seconds in lengths]
     everything = [*runs.values(), steps["month"], steps["hour"]]
     flat = {
         "whole_history_s": history["seconds"],
@@ -141,12 +143,9 @@ def figures(told: dict[str, Any]) -> dict[str, float]:
         "growth": round(max(growth) / min(growth), 2),
         "peak_mb": max(peak for run in everything for peak in run["peak_mb"].values()),
     }
-    if len(growth) > 2:
+    if len(lengths) > 2:
         # The start of the command, the same however many months follow, is left out.
-        few, all_, double = sorted(
-            ((run["months"], run["seconds"]) for name, run in runs.items() if name.startswith("four_a_day"))
-        )
-        slopes = [(later[1] - earlier[1]) / (later[0] - earlier[0]) for earlier, later in ((few, all_), (all_, double))]
+        slopes = [(later[1] - earlier[1]) / (later[0] - earlier[0]) for earlier, later in pairwise(lengths)]
         flat["growth_of_a_month"] = round(max(slopes) / min(slopes), 2)
     flat["times_baseline"] = round(flat["baseline_history_s"] / flat["whole_history_s"], 1)
     for group in (told["sizes"], compared):

@@ -66,7 +66,7 @@ def aggregate(
     )
     table = settings["investments"]["table"]
     base = pl.read_parquet(customers)
-    works = read_projects(Path(table) if table else SAMPLE, Names.load(REPOSITORY / "resources"))
+    works = read_projects(Path(table) if table else SAMPLE, _names())
     with opened(database_url, Path(cluster)) as conn, beside(conn) as start:
         # SQL counts on one core while Polars computes on the other.
         counting = start(_counted, conn, told, silver[0].parent, golden)
@@ -135,9 +135,13 @@ def of_hours(
 
 
 @cache
+def _names() -> Names:
+    return Names.load(REPOSITORY / "resources")
+
+
 def _regions() -> list[str]:
     """Names of all regions, UNKNOWN too."""
-    names = Names.load(REPOSITORY / "resources")
+    names = _names()
     return sorted({names.region_name(code) for code in names.regions})
 
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import polars as pl
 
+from .regional import observed
+
 EVENT = ["codigo_comuna", "nombre_empresa", "fecha_inicio"]
 #: Columns of results/silver/{month}.parts.parquet, sorted by the first two.
 PARTS_SCHEMA: dict[str, Any] = {
@@ -30,11 +32,10 @@ def parts_of(observations: pl.DataFrame, states: pl.DataFrame, step: int) -> pl.
     `inicio` and `fin` are the first and last hour that name it, `clientes_afectados` is its largest value, and
     `fantasma` tells whether the last observation is a ghost. Columns: those of PARTS_SCHEMA.
     """
-    seen = states.filter((pl.col("estado") == "observed") & (pl.col("motivo") != "not in pattern"))
     customers = pl.col("clientes_afectados")
     found = (
         observations.filter(pl.col("formato") == "A")
-        .join(seen.select("hora_utc"), on="hora_utc", how="semi")
+        .join(observed(states), on="hora_utc", how="semi")
         .sort("hora_utc", maintain_order=True)
         .group_by(EVENT)
         .agg(

@@ -22,13 +22,18 @@ PAIR = ["codigo_comuna", "nombre_empresa"]
 _ASKED = pl.col("motivo") != "not in pattern"
 
 
+def observed(states: pl.DataFrame) -> pl.DataFrame:
+    """The hours of the pattern that were observed."""
+    return states.filter((pl.col("estado") == "observed") & _ASKED)
+
+
 def by_region(observations: pl.DataFrame, states: pl.DataFrame) -> pl.DataFrame:
     """Sums by region of each hour of the pattern that was observed; a region that an hour does not name has no row.
 
     `alzas` are the positive increments, by commune and company, since the snapshot before: 0 in the first of another
     shape, to which nothing can have risen, and null in the first of the month, of which this month cannot tell.
     """
-    seen = states.filter((pl.col("estado") == "observed") & _ASKED).sort("hora_utc")
+    seen = observed(states).sort("hora_utc")
     snapshots = seen.select(
         "hora_utc",
         k=pl.int_range(pl.len(), dtype=pl.Int64),
