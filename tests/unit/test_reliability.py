@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 from outages.clock import months_between
-from outages.major_days import LEAST_DAYS, Day, day_of, t_med, threshold
+from outages.major_days import LEAST_DAYS, Threshold, bases, t_med, threshold
 from outages.payloads import validate
 from outages.reliability import DAILY_SCHEMA, Indices, daily, indices, reliability
 
@@ -246,36 +246,41 @@ def test_patterns_that_differ_are_mixed(tmp_path: Path) -> None:
 # Major event days
 
 
-def day(fecha: date, saidi: float | None, complete: bool = True, over: bool = True) -> Day:
-    """A day of a region with a million customers."""
-    hours = None if saidi is None else round(saidi * 1_000_000)
-    return day_of(fecha, hours, 0, 0, 24, 24, complete, over, 1_000_000, "own")
+#: Local day, SAIDI in hours, whether all of it was observed, whether it is over.
+Day = tuple[date, float | None, bool, bool]
 
 
-def some(year: int, values: Sequence[float | None], **more: bool) -> list[Day]:
-    return [day(date(year, 1, 1) + timedelta(days=at), value, **more) for at, value in enumerate(values)]
+def some(year: int, values: Sequence[float | None], complete: bool = True, over: bool = True) -> list[Day]:
+    return [(date(year, 1, 1) + timedelta(days=at), value, complete, over) for at, value in enumerate(values)]
+
+
+def limit(days: list[Day], year: int) -> Threshold:
+    """The threshold of a year from days of one region."""
+    schema = {"fecha": pl.Date, "saidi": pl.Float64, "completo": pl.Boolean, "terminado": pl.Boolean}
+    frame = pl.DataFrame(days, schema=schema, orient="row").with_columns(nombre_region=pl.lit("MAULE"))
+    return threshold(bases(frame).get("MAULE", {}), year)
 
 
 def test_zero_and_incomplete_days_are_dropped_and_counted() -> None:
     used = [1.0, 2.0, 4.0] * 10
     base = some(2020, [*used, 0, 0]) + some(2021, [0, None, 900], complete=False) + some(2022, [3.0], over=False)
-    found = threshold([*base, *some(2023, [50.0])], 2023)
+    found = limit([*base, *some(2023, [50.0])], 2023)
     assert found.hours == pytest.approx(t_med(used), rel=1e-12)
     assert (found.refused, found.used, found.zero, found.left_out, found.first_year) == (None, 30, 2, 3, 2020)
 
 
 def test_five_years_before_and_no_more() -> None:
     old, base = some(2017, [100.0, 900.0] * 20), some(2018, [1.0, 2.0] * 20)
-    assert threshold(old + base, 2023) == threshold(base, 2023)
-    assert threshold(old + base, 2022).used == 80
-    assert threshold(base, 2018).used == 0
+    assert limit(old + base, 2023) == limit(base, 2023)
+    assert limit(old + base, 2022).used == 80
+    assert limit(base, 2018) == (None, "days", 0, 0, 0, 2018)
 
 
 def test_too_few_days_and_no_denominator_are_refused() -> None:
-    assert threshold(some(2022, [1.0] * (LEAST_DAYS - 1)), 2023).refused == "days"
-    assert threshold(some(2022, [1.0] * LEAST_DAYS), 2023).hours == pytest.approx(1)
-    unknown = [day_of(*one[:8], None, "none") for one in some(2022, [1.0] * 40)]
-    assert threshold(unknown, 2023)[:2] == (None, "denominator")
+    assert limit(some(2022, [1.0] * (LEAST_DAYS - 1)), 2023).refused == "days"
+    assert limit(some(2022, [1.0] * LEAST_DAYS), 2023).hours == pytest.approx(1)
+    known = some(2021, [1.0] * 40)
+    assert limit([*known, *some(2022, [1.0] * 39 + [None])], 2023) == (None, "denominator", 0, 0, 0, 2021)
 
 
 @pytest.fixture(scope="module")

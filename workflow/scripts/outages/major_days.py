@@ -9,44 +9,26 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable
-from datetime import date
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
+
+import polars as pl
 
 YEARS_BEFORE = 5
 #: Fewest usable days that a threshold is told from. # ASSUME a month's worth; IEEE wants years.
 LEAST_DAYS = 30
 
 
-class Day(NamedTuple):
-    """One local day of a region; the first three figures are None when no hour of it was observed.
-
-    `saidi` is in hours, None where it cannot be told; of a day not fully observed it is a lower bound. `mes` is
-    YYYY-MM. Both follow from the rest, and are asked for so often that `day_of` works them out once.
+class Base(NamedTuple):
+    """Of the days of one region and year that are over: SAIDI (hours) of those that a threshold is told from, and how
+    many others there are: of zero, without a denominator, and not fully observed.
     """
 
-    fecha: date
-    customer_hours: int | None
-    ghosts: int | None
-    rises: int | None
-    represented: int
-    asked: int
-    complete: bool
-    over: bool
-    customers: int | None
-    state: str
-    saidi: float | None
-    mes: str
-
-
-def day_of(
-    fecha: date, customer_hours: int | None, ghosts: int | None, rises: int | None, represented: int, asked: int,
-    complete: bool, over: bool, customers: int | None, state: str,
-) -> Day:  # fmt: skip
-    """The day with what follows from its figures."""
-    saidi = None if customer_hours is None or not customers else customer_hours / customers
-    mes = f"{fecha.year}-{fecha.month:02d}"
-    return Day(fecha, customer_hours, ghosts, rises, represented, asked, complete, over, customers, state, saidi, mes)
+    used: list[float]
+    zero: int
+    unknown: int
+    left_out: int
 
 
 class Threshold(NamedTuple):
@@ -71,23 +53,38 @@ def t_med(saidi: Iterable[float]) -> float | None:
     return math.exp(alpha + 2.5 * beta)
 
 
-def threshold(days: Iterable[Day], year: int) -> Threshold:
+def bases(days: pl.DataFrame) -> dict[str, dict[int, Base]]:
+    """What each region (by name) and year gives for the thresholds of later years; years with a day that is over.
+
+    `days` has fecha, nombre_region, saidi (hours; null where it cannot be told), completo and terminado, as
+    `reliability.daily` defines them, sorted by day.
+    """
+    saidi = pl.col("saidi").filter("completo")
+    found: dict[str, dict[int, Base]] = defaultdict(dict)
+    for region, year, *base in (
+        days.filter("terminado")
+        .group_by("nombre_region", pl.col("fecha").dt.year().alias("year"))
+        .agg(
+            used=saidi.filter(pl.col("saidi").filter("completo") > 0),
+            zero=(saidi == 0).sum(),
+            unknown=saidi.null_count(),
+            left_out=(~pl.col("completo")).sum(),
+        )
+        .iter_rows()
+    ):
+        found[region][year] = Base(*base)
+    return found
+
+
+def threshold(of_region: Mapping[int, Base], year: int) -> Threshold:
     """The threshold of a year from the days of one region in up to five calendar years before it."""
-    first, end = date(year - YEARS_BEFORE, 1, 1), date(year, 1, 1)
-    base = [day for day in days if day.over and first <= day.fecha < end]
-    complete = [day for day in base if day.complete]
-    left_out = len(base) - len(complete)
-    begun = min([day.fecha for day in base], default=end).year
-    known = [day.saidi for day in complete if day.saidi is not None]
-    if len(known) < len(complete):
-        return Threshold(None, "denominator", 0, 0, left_out, begun)
-    used = [value for value in known if value > 0]
-    counts = (len(used), len(known) - len(used), left_out, begun)
+    begun = [one for one in range(year - YEARS_BEFORE, year) if one in of_region]
+    base = [of_region[one] for one in begun]
+    first, left_out = min(begun, default=year), sum(one.left_out for one in base)
+    if any(one.unknown for one in base):
+        return Threshold(None, "denominator", 0, 0, left_out, first)
+    used = [saidi for one in base for saidi in one.used]
+    counts = (len(used), sum(one.zero for one in base), left_out, first)
     if len(used) < LEAST_DAYS:
         return Threshold(None, "days", *counts)
     return Threshold(t_med(used), None, *counts)
-
-
-def is_major(day: Day, limit: float) -> bool:
-    """Whether a day's SAIDI lies above the threshold; what was seen of an incomplete day may suffice."""
-    return day.saidi is not None and day.saidi > limit

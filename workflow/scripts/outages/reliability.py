@@ -9,15 +9,14 @@ between two snapshots is not seen, and CAIDI is then an upper bound. Definitions
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from .denominators import COUNTRY
-from .major_days import YEARS_BEFORE, Day, Threshold, day_of, is_major, threshold
+from .major_days import Threshold, bases, threshold
 from .regional import asked_hours, rises_between_months
 
 Items = list[dict[str, Any]]
@@ -125,45 +124,71 @@ def reliability(
     """
     told = {str(one["month"]): one for one in receipts}
     listed = sorted({one["mes"] for one in breaks})
-    by_region: dict[str, list[Day]] = defaultdict(list)
-    for fecha, region, *rest in days.select(list(DAILY_SCHEMA)).iter_rows():
-        by_region[region].append(day_of(fecha, *rest))
+    known = pl.when(pl.col("clientes") > 0)
+    days = days.with_columns(
+        mes=pl.col("fecha").dt.strftime("%Y-%m"),
+        year=pl.col("fecha").dt.year(),
+        saidi=known.then(pl.col("clientes_hora") / pl.col("clientes")),
+    )
+    base = bases(days)
+    limits = {
+        (region, year): threshold(base.get(region, {}), year)
+        for region, year in days.select("nombre_region", "year").unique().iter_rows()
+    }
+    above = pl.DataFrame(
+        [(*key, limit.hours) for key, limit in limits.items()],
+        schema={"nombre_region": pl.String, "year": pl.Int32, "limit": pl.Float64},
+        orient="row",
+    )
+    # What was seen of a day that is not complete may suffice.
+    days = days.join(above, on=["nombre_region", "year"], maintain_order="left").with_columns(
+        major=(pl.col("saidi") > pl.col("limit")).fill_null(False)
+    )
+    denominators = {
+        (month, region): (customers, state)
+        for month, region, customers, state in days.select("mes", "nombre_region", "clientes", "estado")
+        .unique()
+        .iter_rows()
+    }
     items = []
-    for region, known in by_region.items():
-        years: dict[int, list[Day]] = defaultdict(list)
-        months: dict[str, list[Day]] = defaultdict(list)
-        for day in known:
-            years[day.fecha.year].append(day)
-            months[day.mes].append(day)
-        before = {
-            year: [day for one in range(year - YEARS_BEFORE, year) for day in years.get(one, ())] for year in years
-        }
-        limits = {year: threshold(before[year], year) for year in years}
-        for month, those in months.items():
-            items.append(_item(f"{month}-01", region, those, told, limits[int(month[:4])], listed))
-        for year, those in years.items():
-            item = _item(str(year), region, those, told, limits[year], listed)
-            if region == COUNTRY_NAME:
-                item["days_incomplete"] = [str(day.fecha) for day in those if day.over and not day.complete]
-            items.append(item)
+    for period in (pl.col("mes") + "-01", pl.col("year").cast(pl.String)):
+        for row in _summed(days, period).iter_rows(named=True):
+            region = row["nombre_region"]
+            customers = {month: denominators[month, region] for month in row["seen"] or row["months"]}
+            items.append(_item(row, told, customers.values(), limits[region, int(row["period"][:4])], listed))
     return sorted(items, key=lambda item: (item["period"], item["nombre_region"]))
 
 
+def _summed(days: pl.DataFrame, period: pl.Expr) -> pl.DataFrame:
+    """The days of each region and period as one row: sums, of major days apart, and lists of months and days."""
+    figures = {"hours": "clientes_hora", "rises": "alzas", "ghosts": "clientes_hora_fantasma"}
+    pending = pl.col("terminado") & ~pl.col("completo")
+    return days.group_by("nombre_region", period.alias("period")).agg(
+        pl.col("mes").unique().sort().alias("months"),
+        pl.col("mes").filter(pl.col("clientes_hora").is_not_null()).unique().sort().alias("seen"),
+        *(pl.col(column).sum().alias(name) for name, column in figures.items()),
+        *(pl.col(column).filter("major").sum().alias(f"major_{name}") for name, column in figures.items()),
+        pl.col("fecha").filter("major").cast(pl.String).alias("major_days"),
+        pl.col("fecha").filter(pending).cast(pl.String).alias("incomplete"),
+        (pending & ~pl.col("major")).sum().alias("undecided"),
+        pl.col("horas_representadas", "horas_pedidas").sum(),
+    )
+
+
 def _item(
-    period: str, region: str, days: list[Day], told: Mapping[str, Mapping[str, Any]], limit: Threshold,
-    breaks: list[str],
+    row: Mapping[str, Any], told: Mapping[str, Mapping[str, Any]], months: Collection[tuple[int | None, str]],
+    limit: Threshold, breaks: list[str],
 ) -> dict[str, Any]:  # fmt: skip
-    months = sorted({day.mes for day in days})
-    seen = [day for day in days if day.customer_hours is not None]
-    sums = _sums(seen) if seen else None
-    customers, state = _denominator(seen or days)
-    represented, asked = sum([day.represented for day in days]), sum([day.asked for day in days])
-    patterns = [told[month]["pattern"] for month in months]
-    steps = {told[month]["step_hours"] for month in months}
+    """The item of a row of `_summed`; `months` are the customers, and their state, of each month that counts."""
+    sums = Sums(row["hours"], row["rises"], row["ghosts"]) if row["seen"] else None
+    customers, state = _denominator(months)
+    represented, asked = row["horas_representadas"], row["horas_pedidas"]
+    patterns = [told[month]["pattern"] for month in row["months"]]
+    steps = {told[month]["step_hours"] for month in row["months"]}
     item: dict[str, Any] = {
-        "period": period,
-        "nombre_region": region,
-        "months": len(months),
+        "period": row["period"],
+        "nombre_region": row["nombre_region"],
+        "months": len(row["months"]),
         "customer_hours": sums.hours if sums else None,
         "interruptions_at_least": sums.rises if sums else None,
         "represented_hours": represented,
@@ -179,22 +204,19 @@ def _item(
         "days_used": limit.used,
         "days_zero": limit.zero,
         "days_left_out": limit.left_out,
-        "breaks_since_base": [month for month in breaks if f"{limit.first_year}" < month <= months[-1]],
-        "days_incomplete": None,
+        "breaks_since_base": [month for month in breaks if f"{limit.first_year}" < month <= row["months"][-1]],
+        "days_incomplete": row["incomplete"] if _is_country_year(row) else None,
     }
     major, undecided, rest = None, None, None
     if limit.hours is not None and sums:
-        above = {day.fecha: day for day in seen if is_major(day, limit.hours)}
-        major = [str(day) for day in sorted(above)]
-        undecided = sum([day.over and not day.complete and day.fecha not in above for day in days])
-        rest = Sums(*(one - other for one, other in zip(sums, _sums(above.values()), strict=True)))
+        major, undecided = row["major_days"], row["undecided"]
+        rest = Sums(*(getattr(sums, name) - row[f"major_{name}"] for name in Sums._fields))
     without = {f"{key}_without_major": value for key, value in _figures(rest, customers, 0).items() if key != "asai"}
     return item | {"major_days": major, "days_undecided": undecided} | without
 
 
-def _sums(days: Iterable[Day]) -> Sums:
-    figures = [(day.customer_hours or 0, day.rises or 0, day.ghosts or 0) for day in days]
-    return Sums(*map(sum, zip(*figures, strict=True))) if figures else Sums(0, 0, 0)
+def _is_country_year(row: Mapping[str, Any]) -> bool:
+    return row["nombre_region"] == COUNTRY_NAME and len(row["period"]) == len("YYYY")
 
 
 def _figures(sums: Sums | None, customers: float | None, hours: int) -> dict[str, float | None]:
@@ -203,11 +225,10 @@ def _figures(sums: Sums | None, customers: float | None, hours: int) -> dict[str
     return dict(zip(("saidi_hours", "saifi_at_least", "caidi_hours_at_most", "asai"), found, strict=True))
 
 
-def _denominator(days: list[Day]) -> tuple[float | None, str]:
-    """Mean customers of the months of some days, and the weakest state among them; None when one is not known."""
-    months = {day.mes: (day.customers, day.state) for day in days}
-    values = [number for number, _ in months.values()]
-    state = max((state for _, state in months.values()), key=STATES.index)
+def _denominator(months: Collection[tuple[int | None, str]]) -> tuple[float | None, str]:
+    """Mean of some months' customers, and the weakest state among them; None when one is not known."""
+    values = [number for number, _ in months]
+    state = max((state for _, state in months), key=STATES.index)
     if state == "none" or None in values:
         return None, "none"
     return values[0] if len(set(values)) == 1 else statistics.fmean(number or 0 for number in values), state
