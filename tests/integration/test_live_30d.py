@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import psycopg
 import pytest
-from outages.agreement import LIVE, assert_live, count
+from outages.agreement import assert_live, count
 from outages.clock import step_hours
 from outages.errors import OutagesError
 from outages.event_loading import replace_events
@@ -67,7 +67,7 @@ def both(conn: psycopg.Connection, folder: Path, receipts: list[dict[str, Any]])
         load_month(conn, receipt["month"], rows, hours)
     replace_events(conn, folder / "golden.parquet")
     items = live_30d(golden, silver, states, receipts, REGIONS)
-    assert_live(count(conn, LIVE), items)
+    assert_live(count(conn), items)
     return items
 
 
@@ -104,11 +104,11 @@ def test_the_newest_hour_agrees(
 
 
 def test_a_region_that_nothing_names_and_nothing_at_all(warehouse: psycopg.Connection, tmp_path: Path) -> None:
-    assert_live(count(warehouse, LIVE), [])
+    assert_live(count(warehouse), [])
     items = both(warehouse, tmp_path, [month(tmp_path, "2025-05", without="00000")])
     assert "UNKNOWN" not in [one["nombre_region"] for one in items]
     with pytest.raises(OutagesError, match="TOTALS: live_30d"):
-        assert_live(count(warehouse, LIVE), [])
+        assert_live(count(warehouse), [])
 
 
 def test_what_differs_is_named(warehouse: psycopg.Connection, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_what_differs_is_named(warehouse: psycopg.Connection, tmp_path: Path) ->
         other = copy.deepcopy(items)
         change(other[place])
         with pytest.raises(OutagesError, match="TOTALS: live_30d") as caught:
-            assert_live(count(warehouse, LIVE), other)
+            assert_live(count(warehouse), other)
         return caught.value.message
 
     gap = next(

@@ -18,7 +18,7 @@ from outages.beside import beside
 from outages.errors import OutagesError
 from outages.event_loading import heal_events, replace_events
 from outages.files import sha256
-from outages.loading import heal, load_month, prune, stale_months
+from outages.loading import count_months, heal, load_month, prune, stale_months
 from outages.postgres import database
 from outages.warehouse import table_digests
 
@@ -180,7 +180,10 @@ def test_heal_loads_what_is_missing_or_stale(warehouse_url: str, second_url: str
         load_month(conn, "2025-02", *write_month(tmp_path / "old", "2025-02", shift=1))
         assert stale_months(conn, receipts) == ["2025-02", "2025-03"]
         assert heal(conn, receipts, silver) == ["2025-02", "2025-03"]
-        assert stale_months(conn, receipts) == []
+        assert stale_months(conn, receipts, count_months(conn)) == []
+        conn.execute("DELETE FROM observaciones_202502 WHERE ctid = (SELECT min(ctid) FROM observaciones_202502)")
+        assert stale_months(conn, receipts) == []  # what is noted is still what was loaded
+        assert heal(conn, receipts, silver, count_months(conn)) == ["2025-02"]
         write_month(silver, "2025-03", shift=2)
         changed = [receipts[0], receipts[2] | {"silver_sha256": "0" * 64}]
         with pytest.raises(OutagesError) as unknown:

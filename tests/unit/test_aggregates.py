@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from outages.aggregates import company_ranking, market_map, quality_stats, time_series
+from outages.aggregates import company_ranking, market_map, quality_stats, summed, time_series
 from outages.payloads import validate
 
 from tests.unit.months import SCHEMAS
@@ -24,11 +24,11 @@ EVENTS: list[Event] = [
 ]
 
 
-def golden(events: list[Event]) -> pl.DataFrame:
+def sums(events: list[Event]) -> pl.DataFrame:
     text = pl.String()
     columns: dict[str, Any] = {"fecha_dt": text, "nombre_region": text, "nombre_comuna": text, "nombre_empresa": text}
     frame = pl.DataFrame(events, schema=columns | {"clientes_afectados": pl.Int64()}, orient="row")
-    return frame.with_columns(pl.col("fecha_dt").str.to_date())
+    return summed(frame.with_columns(pl.col("fecha_dt").str.to_date(), fantasma=False))
 
 
 def valid(payload: str, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -38,9 +38,7 @@ def valid(payload: str, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def test_market_map() -> None:
     """The index is of the customers of the region, at most 100; without them, or without a region, it is null."""
-    items = valid(
-        "market_map", market_map(golden(EVENTS), {"O'HIGGINS": 500, "NUBLE": 300, "MAULE": 9, "ATACAMA": None})
-    )
+    items = valid("market_map", market_map(sums(EVENTS), {"O'HIGGINS": 500, "NUBLE": 300, "MAULE": 9, "ATACAMA": None}))
     assert [tuple(item.values()) for item in items] == [
         ("NUBLE", "Chillán", "UNKNOWN", 90, 1, 30.0),
         ("NUBLE", "Ñiquén", "COPELEC", 400, 1, 100.0),
@@ -48,13 +46,13 @@ def test_market_map() -> None:
         ("O'HIGGINS", "Rancagua", "CGE", 50, 2, 10.0),
         ("UNKNOWN", "UNKNOWN", "UNKNOWN", 5, 1, None),
     ]
-    assert {item["instability_index"] for item in market_map(golden(EVENTS), {"NUBLE": None})} == {None}
+    assert {item["instability_index"] for item in market_map(sums(EVENTS), {"NUBLE": None})} == {None}
 
 
 def test_time_series() -> None:
     """An event counts in the local month of its begin; an observed month without one is 0, another one is absent."""
     regions = ["UNKNOWN", "O'HIGGINS", "NUBLE"]
-    items = valid("time_series", time_series(golden(EVENTS), ["2025-08", "2025-06", "2025-07"], regions))
+    items = valid("time_series", time_series(sums(EVENTS), ["2025-08", "2025-06", "2025-07"], regions))
     assert [tuple(item.values()) for item in items] == [
         ("2025-06-01", "NUBLE", 0), ("2025-06-01", "O'HIGGINS", 30), ("2025-06-01", "UNKNOWN", 0),
         ("2025-07-01", "NUBLE", 490), ("2025-07-01", "O'HIGGINS", 27), ("2025-07-01", "UNKNOWN", 5),
@@ -65,13 +63,13 @@ def test_time_series() -> None:
 def test_company_ranking() -> None:
     """By customers, then by name; UNKNOWN is no company, and its totals are told apart."""
     many = [("2025-07-01", "MAULE", "Talca", f"COMPANY {n:02d}", 1000 + n // 2) for n in range(20)]
-    items, unknown = company_ranking(golden([*EVENTS, *many]))
+    items, unknown = company_ranking(sums([*EVENTS, *many]))
     names = [item["nombre_empresa"] for item in valid("company_ranking", items)]
     assert names == [f"COMPANY {n:02d}" for pair in range(18, 3, -2) for n in (pair, pair + 1)][:15]
     assert unknown == {"total_eventos": 2, "total_clientes_afectados": 95}
-    items, _ = company_ranking(golden(EVENTS))
+    items, _ = company_ranking(sums(EVENTS))
     assert [tuple(item.values()) for item in items] == [("COPELEC", 1, 400, 400.0), ("CGE", 3, 57, 19.0)]
-    assert company_ranking(golden([])) == ([], {"total_eventos": 0, "total_clientes_afectados": 0})
+    assert company_ranking(sums([])) == ([], {"total_eventos": 0, "total_clientes_afectados": 0})
 
 
 FLAGS = ("imputado", "geo_desconocida", "empresa_desconocida", "fecha_sustituida", "recortado", "fantasma")

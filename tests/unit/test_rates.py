@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 import polars as pl
+from outages.aggregates import summed
 from outages.denominators import Value, table
 from outages.payloads import validate
 from outages.rates import rates
@@ -15,8 +16,8 @@ MONTHS = ["2025-05", "2025-06", "2025-07"]
 
 
 def events(*rows: tuple[str, str, int, bool]) -> pl.DataFrame:
-    """(local day, region, customers, ghost) of each event."""
-    return pl.DataFrame(
+    """Events of (local day, region, customers, ghost), summed up."""
+    frame = pl.DataFrame(
         [(date.fromisoformat(fecha), region, customers, ghost) for fecha, region, customers, ghost in rows],
         schema={
             "fecha_dt": pl.Date,
@@ -26,6 +27,7 @@ def events(*rows: tuple[str, str, int, bool]) -> pl.DataFrame:
         },
         orient="row",
     )
+    return summed(frame.with_columns(nombre_comuna=pl.lit("Copiapó"), nombre_empresa=pl.lit("CGE")))
 
 
 def customers(*values: Value) -> pl.DataFrame:
@@ -36,8 +38,8 @@ def receipts(**observed: int) -> list[dict[str, Any]]:
     return [{"month": month, "hours": {"observed": observed.get(f"m{month[-2:]}", 700)}} for month in MONTHS]
 
 
-def items_of(golden: pl.DataFrame, base: pl.DataFrame, **observed: int) -> dict[tuple[str, str], dict[str, Any]]:
-    items = rates(golden, receipts(**observed), base)
+def items_of(sums: pl.DataFrame, base: pl.DataFrame, **observed: int) -> dict[tuple[str, str], dict[str, Any]]:
+    items = rates(sums, receipts(**observed), base)
     validate("rates", items, SCHEMAS)
     assert items == sorted(items, key=lambda item: (item["mes"], item["nombre_region"]))
     return {(item["mes"], item["nombre_region"]): item for item in items}
@@ -79,7 +81,7 @@ def test_denominators_own_carried_official_none() -> None:
 
 def test_unobserved_months_are_null_and_quiet_ones_zero() -> None:
     base = customers(Value("2025-06", "03", 20_000, "SEC", False))
-    found = items_of(GOLDEN.filter(pl.col("fecha_dt") > date(2025, 5, 31)), base, m05=0)
+    found = items_of(GOLDEN.filter(pl.col("mes") > "2025-05"), base, m05=0)
     may, july = found["2025-05-01", "ATACAMA"], found["2025-07-01", "ATACAMA"]
     figures = ("afectados", "afectados_sin_fantasmas", "per_1000", "per_1000_without_ghosts")
     assert [may[key] for key in figures] == [None] * 4

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from outages import aggregates, people
-from outages.agreement import Counted, assert_agreement, count
+from outages.agreement import Counted, assert_agreement, count, count_observations
 from outages.beside import beside
 from outages.breaks import breaks as find_breaks
 from outages.denominators import sum_of_regions
@@ -71,10 +71,12 @@ def aggregate(
         # SQL counts on one core while Polars computes on the other.
         counting = start(_counted, conn, told, silver[0].parent, golden)
         events = aggregates.read_golden(golden)
-        ranking, unknown = aggregates.company_ranking(events)
+        groups = aggregates.summed(events)
+        ranking, unknown = aggregates.company_ranking(groups)
         broken, breaks = find_breaks(states, told)
-        computed = {"company_ranking": ranking, "breaks": broken, **of_works(works, events)}
-        computed |= of_events(events, told, base) | of_hours(events, silver, sums, states, told, base, settings, breaks)
+        computed = {"company_ranking": ranking, "breaks": broken, **of_works(works, groups)}
+        computed |= of_events(events, groups, told, base)
+        computed |= of_hours(events, silver, sums, states, told, base, settings, breaks)
         assert_agreement(conn, computed, unknown, counting())
     written = {path.stem: write_payload(path.stem, computed[path.stem], path, SCHEMAS) for path in payloads}
     about = describe(told, settings, unknown, aggregates.totals(events), written, breaks)
@@ -86,26 +88,28 @@ def aggregate(
 
 
 def _counted(conn: "Connection", receipts: Receipts, silver: Path, golden: Path) -> Counted:
-    """What the warehouse counts, once it holds the months and the events."""
-    heal(conn, receipts, silver)
+    """What the warehouse counts, once it holds the months and the events, and every row of them."""
+    held = count_observations(conn)
+    if heal(conn, receipts, silver, held):
+        held = count_observations(conn)
     heal_events(conn, golden)
-    return count(conn)
+    return count(conn, held)
 
 
-def of_works(works: list[Project], events: pl.DataFrame) -> Payloads:
-    """Payloads of the table of projects."""
-    by_region = dict(events.group_by("nombre_region").agg(pl.col("clientes_afectados").sum()).iter_rows())
+def of_works(works: list[Project], groups: pl.DataFrame) -> Payloads:
+    """Payloads of the table of projects; `groups` are the events summed up."""
+    by_region = dict(groups.group_by("nombre_region").agg(pl.col("clientes_afectados").sum()).iter_rows())
     return {"eda_projects_dist": projects_dist(works), "investment_roi": investment_roi(works, by_region)}
 
 
-def of_events(events: pl.DataFrame, receipts: Receipts, base: pl.DataFrame) -> Payloads:
-    """Payloads of the events alone."""
+def of_events(events: pl.DataFrame, groups: pl.DataFrame, receipts: Receipts, base: pl.DataFrame) -> Payloads:
+    """Payloads of the events alone; `groups` are these summed up."""
     last = base.filter(pl.col("mes") == max(receipt["month"] for receipt in receipts))
     observed = [receipt["month"] for receipt in receipts if receipt["hours"]["observed"]]
     return {
-        "market_map": aggregates.market_map(events, dict(last.select("nombre_region", "clientes").iter_rows())),
-        "time_series": aggregates.time_series(events, observed, _regions()),
-        "rates": rates(events, receipts, base),
+        "market_map": aggregates.market_map(groups, dict(last.select("nombre_region", "clientes").iter_rows())),
+        "time_series": aggregates.time_series(groups, observed, _regions()),
+        "rates": rates(groups, receipts, base),
         "events_top": people.events_top(events),
     }
 

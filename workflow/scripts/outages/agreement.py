@@ -6,12 +6,13 @@ that counts them is summed up again there, and one figure that differs stops the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from .clock import HOUR, iso, parse_iso
 from .errors import OutagesError
+from .loading import count_months
 from .names import UNKNOWN
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 Items = list[dict[str, Any]]
 #: Rows by the name of what was counted.
 Counted = dict[str, list[Any]]
+Observations = dict[int, tuple[int, ...]]
 #: What events_top ranks by, in the columns of the events, and how many of each.
 CRITERIA = {"customers": "clientes_afectados", "customer_hours": "clientes_hora"}
 PLACES = 10
@@ -61,12 +63,12 @@ LARGEST = """
         ON id_tiempo / 10000 = periodo
     WHERE clientes_afectados >= clientes OR clientes_hora >= horas
 """
-QUALITY = """
-    SELECT count(*), count(*) FILTER (WHERE imputado), count(*) FILTER (WHERE geo_desconocida),
-           count(*) FILTER (WHERE empresa_desconocida), count(*) FILTER (WHERE fecha_sustituida),
-           count(*) FILTER (WHERE formato = 'B'), count(*) FILTER (WHERE recortado), count(*) FILTER (WHERE fantasma)
-    FROM observaciones
-"""
+#: What each category of eda_quality_stats tells of, in its order.
+CATEGORIES = (
+    *("imputado", "geo_desconocida", "empresa_desconocida", "fecha_sustituida", "formato = 'B'", "recortado"),
+    "fantasma",
+)
+QUALITY = ", ".join(["count(*)", *(f"count(*) FILTER (WHERE {one})" for one in CATEGORIES)])
 COVERAGE = """
     SELECT to_char(fecha, 'YYYY-MM-01'), count(*) FILTER (WHERE estado = 'observed'),
            count(*) FILTER (WHERE estado = 'gap'), count(*) FILTER (WHERE estado = 'unasked')
@@ -95,9 +97,6 @@ LIVE_OPEN = """
         FROM interrupciones_abiertas
     ) AS o WHERE puesto <= 10
 """
-
-
-LIVE = {"live_hours": LIVE_HOURS, "live_now": LIVE_NOW, "live_open": LIVE_OPEN}
 COUNTS = {
     "market_map": MARKET_MAP,
     "time_series": TIME_SERIES,
@@ -106,19 +105,31 @@ COUNTS = {
     "rates": RATES,
     "regions": REGIONS,
     "years": YEARS,
-    "quality": QUALITY,
     "coverage": COVERAGE,
     "coverage_hours": COVERAGE_HOURS,
     "customers_out": CUSTOMERS_OUT,
-    **LIVE,
+    "live_hours": LIVE_HOURS,
+    "live_now": LIVE_NOW,
+    "live_open": LIVE_OPEN,
 }
 
 
-def count(conn: Connection, queries: Mapping[str, str] = COUNTS) -> Counted:
-    """What the warehouse counts, without a look at any payload: it can be done while they are computed."""
+def count_observations(conn: Connection) -> Observations:
+    """Observations of each month (YYYYMM) that the warehouse holds: all of them, and by category."""
+    return count_months(conn, QUALITY)
+
+
+def count(conn: Connection, observations: Observations | None = None) -> Counted:
+    """What the warehouse counts, without a look at any payload: it can be done while they are computed.
+
+    `observations` are those of `count_observations` where they were counted already.
+    """
     with conn.transaction():
         conn.execute(SUMS)
-        return {name: conn.execute(query.encode()).fetchall() for name, query in queries.items()}
+        counted = {name: conn.execute(query.encode()).fetchall() for name, query in COUNTS.items()}
+    told = count_observations(conn) if observations is None else observations
+    nothing = (0,) * (1 + len(CATEGORIES))
+    return counted | {"quality": [tuple(map(sum, zip(nothing, *told.values(), strict=True)))]}
 
 
 def assert_agreement(conn: Connection, payloads: dict[str, Items], unknown: dict[str, int], counted: Counted) -> None:

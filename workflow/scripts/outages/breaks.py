@@ -66,21 +66,23 @@ def breaks(states: Sequence[Path], receipts: Sequence[Mapping[str, Any]]) -> tup
 
 def monthly(states: Sequence[Path], receipts: Sequence[Mapping[str, Any]]) -> list[Month]:
     """Every month from the first to the last, in order; the hours files in the order of the receipts."""
+    if not states:
+        return []
+    levels: dict[str, tuple[float, float]] = {
+        file: tuple(medians)
+        for file, *medians in pl.scan_parquet(list(states), include_file_paths="file")
+        .filter((pl.col("estado") == "observed") & (pl.col("motivo") != "not in pattern"))
+        .group_by("file")
+        .agg(pl.col(list(MEASURES)).median())
+        .collect()
+        .iter_rows()
+    }
     known = {}
     for path, receipt in zip(states, receipts, strict=True):
-        seen = pl.read_parquet(path, columns=["estado", "motivo", "filas", "clientes"]).filter(
-            (pl.col("estado") == "observed") & (pl.col("motivo") != "not in pattern")
-        )
         enough = (receipt["coverage"] or 0) >= COVERAGE
-        medians = [seen[name].median() if enough else None for name in MEASURES]
-        known[receipt["month"]] = Month(
-            receipt["month"],
-            " and ".join(sorted(receipt["shapes"])) or None,
-            _pattern(receipt["pattern"]),
-            *(float(one) if isinstance(one, int | float) else None for one in medians),
-        )
-    if not known:
-        return []
+        filas, clientes = levels.get(str(path), (None, None)) if enough else (None, None)
+        shape = " and ".join(sorted(receipt["shapes"])) or None
+        known[receipt["month"]] = Month(receipt["month"], shape, _pattern(receipt["pattern"]), filas, clientes)
     nothing = {month: Month(month, None, "", None, None) for month in months_between(min(known), max(known))}
     return [known.get(month, absent) for month, absent in nothing.items()]
 

@@ -142,12 +142,12 @@ def warehouse(
     import psycopg
 
     from .event_loading import stale_events
-    from .loading import stale_months
+    from .loading import count_months, stale_months
     from .postgres import database
 
     try:
         with database(url, cluster) as conn:
-            behind = stale_months(conn, receipts)
+            behind = stale_months(conn, receipts, count_months(conn))
             events = not golden.exists() or not stale_events(conn, golden)
             lost = _lost(conn, published, hot_rows)
     except OutagesError as error:

@@ -68,30 +68,47 @@ def load_month(conn: Connection, month: str, silver: Path, hours: Path) -> dict[
     }
 
 
-def stale_months(conn: Connection, receipts: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Months of the receipts that the database lacks, holds from other files or has lost rows of, in their order."""
-    # One by one: a quarter of the time that all of them take in groups. Apart from what is noted: a planner without
-    # statistics would count them all again for each line of that.
-    partitions = [
-        f"SELECT {name[-6:]}, count(*) FROM {name}"
+def count_months(conn: Connection, figures: str = "count(*)") -> dict[int, tuple[int, ...]]:
+    """Aggregates, rows first, over the observations that the database holds of each month (YYYYMM)."""
+    # One by one: a quarter of the time that all of them take in groups.
+    months = [
+        f"SELECT {name[-6:]}, {figures} FROM {name}"
         for (name,) in conn.execute("SELECT relid::regclass::text FROM pg_partition_tree('observaciones') WHERE isleaf")
     ]
-    rows: dict[int, int] = dict(conn.execute(" UNION ALL ".join(partitions).encode()).fetchall() if partitions else ())
+    found = conn.execute(" UNION ALL ".join(months).encode()).fetchall() if months else []
+    return {mes: tuple(told) for mes, *told in found}
+
+
+def stale_months(
+    conn: Connection, receipts: Iterable[Mapping[str, Any]], held: Mapping[int, Sequence[int]] | None = None
+) -> list[str]:
+    """Months of the receipts that the database lacks, or holds from other files, in their order.
+
+    With `held`, what `count_months` gives, also those that it has lost rows of since they were loaded.
+    """
     hours: dict[int, int] = dict(conn.execute("SELECT mes, count(*) FROM cobertura GROUP BY mes").fetchall())
     noted = conn.execute("SELECT mes, silver_sha256, hours_sha256, filas, horas FROM cargas")
     loaded = {mes: told for mes, *told in noted}
-    return sorted(
-        receipt["month"]
-        for receipt in receipts
-        for mes in [_mes(receipt["month"])]
-        if loaded.get(mes) != [receipt["silver_sha256"], receipt["hours_sha256"], rows.get(mes, 0), hours.get(mes, 0)]
-    )
+    stale = []
+    for receipt in receipts:
+        mes = _mes(receipt["month"])
+        silver, states, rows, labels = loaded.get(mes, (None, None, 0, 0))
+        found = rows if held is None else held.get(mes, (0,))[0]
+        digests = receipt["silver_sha256"], receipt["hours_sha256"]
+        if (silver, states) != digests or (rows, labels) != (found, hours.get(mes, 0)):
+            stale.append(receipt["month"])
+    return sorted(stale)
 
 
-def heal(conn: Connection, receipts: Sequence[Mapping[str, Any]], silver_dir: Path) -> list[str]:
-    """Load again what the database lacks or holds from other files; the months loaded. Other months stay."""
+def heal(
+    conn: Connection,
+    receipts: Sequence[Mapping[str, Any]],
+    silver_dir: Path,
+    held: Mapping[int, Sequence[int]] | None = None,
+) -> list[str]:
+    """Load again what `stale_months` tells of the database; the months loaded. Other months stay."""
     by_month = {receipt["month"]: receipt for receipt in receipts}
-    stale = stale_months(conn, receipts)
+    stale = stale_months(conn, receipts, held)
     for month in stale:
         silver, hours = silver_dir / f"{month}.parquet", silver_dir / f"{month}.hours.parquet"
         for file, name in ((silver, "silver_sha256"), (hours, "hours_sha256")):

@@ -6,6 +6,7 @@ of the region that month. Definitions: docs/methodology.md.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,26 +16,28 @@ from .denominators import COUNTRY
 from .names import UNKNOWN
 
 
-def rates(golden: pl.DataFrame, receipts: Iterable[Mapping[str, Any]], customers: pl.DataFrame) -> list[dict[str, Any]]:
+def rates(sums: pl.DataFrame, receipts: Iterable[Mapping[str, Any]], customers: pl.DataFrame) -> list[dict[str, Any]]:
     """The payload `rates`: one item per month and region, UNKNOWN and the country; order: month, region.
 
-    `golden` are the events, `customers` is customers.parquet, `receipts` tell which months have an observed hour;
-    of the others nothing is known. Events of unknown region count in the country, and have no denominator.
+    `sums` are the events as `aggregates.summed` gives them, `customers` is customers.parquet, `receipts` tell which
+    months have an observed hour; of the others nothing is known. Events of unknown region count in the country, and
+    have no denominator.
     """
-    by_month = pl.col("fecha_dt").dt.truncate("1mo").alias("mes")
-    sums = golden.group_by(by_month, "nombre_region").agg(
+    by_region = sums.group_by("mes", "nombre_region").agg(
         afectados=pl.col("clientes_afectados").sum(),
         sin_fantasmas=pl.col("clientes_afectados").filter(~pl.col("fantasma")).sum(),
     )
-    sums = sums.with_columns(pl.col("mes").dt.strftime("%Y-%m"))
-    found: dict[tuple[str, str], tuple[int, int]] = {(row[0], row[1]): row[2:] for row in sums.iter_rows()}
+    found: dict[tuple[str, str], tuple[int, int]] = {(row[0], row[1]): row[2:] for row in by_region.iter_rows()}
+    told: dict[str, dict[str, tuple[int | None, str]]] = defaultdict(dict)
+    for month, region, number, state in customers.select("mes", "nombre_region", "clientes", "estado").iter_rows():
+        told[month][region] = (number, state)
+    names = customers.filter(pl.col("codigo_region") == COUNTRY)["nombre_region"].unique().to_list()
     items = []
     for receipt in sorted(receipts, key=lambda one: str(one["month"])):
         month = str(receipt["month"])
         observed = receipt["hours"]["observed"] > 0
-        of_month = customers.filter(pl.col("mes") == month)
-        base = {row[0]: row[1:] for row in of_month.select("nombre_region", "clientes", "estado").iter_rows()}
-        country = of_month.filter(pl.col("codigo_region") == COUNTRY)["nombre_region"].to_list()
+        base = told[month]
+        country = [name for name in names if name in base]
         regions = {region: found.get((month, region), (0, 0)) for region in [*base, UNKNOWN] if region not in country}
         total = tuple(sum(pair[each] for pair in regions.values()) for each in (0, 1))
         for region, pair in sorted((regions | dict.fromkeys(country, total)).items()):
