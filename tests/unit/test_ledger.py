@@ -1,5 +1,6 @@
 """The ledger of hours: what is asked next after each outcome, when an hour is final, and what is plausible."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -177,6 +178,19 @@ def test_hours_are_counted_across_a_clock_change() -> None:
     saturday, sunday = Label(date(2025, 4, 5), 23), Label(date(2025, 4, 6), 23)
     assert Plausibility({saturday: 300}).judge(sunday, 5)  # 25 hours later
     assert not Plausibility({Label(date(2025, 4, 6), 0): 300}).judge(sunday, 5)
+
+
+def test_communes_are_counted_when_they_are_asked_for_and_once() -> None:
+    counted: list[Label] = []
+
+    def counts(label: Label, communes: int) -> Callable[[], int]:
+        return lambda: counted.append(label) or communes
+
+    month = labels("2025-06")
+    known = {month[0]: counts(month[0], 300), month[30]: counts(month[30], 300), month[31]: counts(month[31], 0)}
+    judge = Plausibility(known)
+    assert (judge.judge(month[32], 29), judge.judge(month[32], 30), judge.judge(month[33], 300)) == (False, True, True)
+    assert sorted(counted) == [month[30], month[31]]
 
 
 def test_plausible_answers_become_what_is_usual_and_others_do_not() -> None:

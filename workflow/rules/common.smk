@@ -9,6 +9,9 @@ from workflow.scripts.outages.fingerprint import code_of
 from workflow.scripts.outages.lifecycle import Run
 from workflow.scripts.outages.plan import make_plan
 from workflow.scripts.outages.settings import LAST
+from workflow.scripts.outages.spare import spare
+
+spare()
 
 PLAN = make_plan(config)
 MONTHS = PLAN.months

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,9 +70,13 @@ def usual_before(folder: Path, month: str, answers: list[Answer]) -> Plausibilit
     return Plausibility(observed_communes([*before, *answers]))
 
 
-def observed_communes(answers: list[Answer]) -> dict[Label, int]:
-    """Communes in each observed answer, of several about one hour the last."""
-    return {answer.label: communes(parse(answer.body)[1]) for answer in answers if answer.outcome == "observed"}
+def observed_communes(answers: list[Answer]) -> dict[Label, Callable[[], int]]:
+    """What counts the communes in each observed answer, of several about one hour the last."""
+    return {answer.label: partial(_communes, answer.body) for answer in answers if answer.outcome == "observed"}
+
+
+def _communes(body: str) -> int:
+    return communes(parse(body)[1])
 
 
 class Intake:
@@ -166,13 +171,17 @@ def import_recorded(intake: Intake, folder: Path, pattern: str, month: str) -> t
 def recorded_before(folder: Path, pattern: str, month: str, answers: list[Answer]) -> Plausibility:
     """The usual number of communes: this month's answers so far, and the last day of the recorded month before."""
     begin, seen = utc(labels(month)[0]), observed_communes(answers)
-    for recorded in read_recorded(folder, pattern, previous_month(month)):
-        if utc(recorded.label) >= begin - DAY:
-            try:
-                seen[recorded.label] = communes(parse(decode(recorded.body)[0])[1])
-            except Drift:
-                log().warning("context_unreadable", file=recorded.origin)  # its own month says so as an error
-    return Plausibility({label: count for label, count in seen.items() if count})
+    for recorded in read_recorded(folder, pattern, previous_month(month), begin - DAY):
+        seen[recorded.label] = partial(_context, recorded)
+    return Plausibility(seen)
+
+
+def _context(recorded: Recorded) -> int:
+    try:
+        return _communes(decode(recorded.body)[0])
+    except Drift:
+        log().warning("context_unreadable", file=recorded.origin)  # its own month says so as an error
+        return 0
 
 
 def simulated(start: datetime) -> Callable[[], datetime]:

@@ -6,8 +6,8 @@ Pure functions over the answers of one month (design: one table of outcomes, doc
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from statistics import median
 
 from .clock import HOUR, SETTLED, Label, labels, parse_iso, utc
@@ -88,9 +88,12 @@ def open_hours(wanted: Iterable[Label], known: dict[Label, list[Answer]]) -> dic
 
 
 class Plausibility:
-    """Judges answers by their number of communes against the observed hours of the 24 h before."""
+    """Judges answers by their number of communes against the observed hours of the 24 h before.
 
-    def __init__(self, communes_by_hour: dict[Label, int]) -> None:
+    A number may be a function that counts them: most are never asked for. 0 stands for an hour that tells nothing.
+    """
+
+    def __init__(self, communes_by_hour: Mapping[Label, int | Callable[[], int]]) -> None:
         self._seen = {utc(label): count for label, count in communes_by_hour.items()}
 
     def judge(self, label: Label, count: int) -> bool:
@@ -99,12 +102,18 @@ class Plausibility:
         Implausible: fewer than 10 % of the median, when that median is at least 20.
         """
         begin = utc(label)
-        before = [self._seen[at] for at in (begin - timedelta(hours=h) for h in range(1, 25)) if at in self._seen]
+        before = [seen for seen in (self._count(begin - hours * HOUR) for hours in range(1, 25)) if seen]
         usual = median(before) if before else 0
         if usual >= 20 and count < usual / 10:
             return False
         self._seen[begin] = count
         return True
+
+    def _count(self, at: datetime) -> int:
+        count = self._seen.get(at, 0)
+        if not isinstance(count, int):
+            count = self._seen[at] = count()
+        return count
 
 
 def refuse_long_runs(month: str, wanted: Iterable[Label], known: dict[Label, list[Answer]]) -> None:

@@ -60,7 +60,7 @@ def parts_of(observations: pl.DataFrame, states: pl.DataFrame, step: int) -> pl.
 
 def joined(parts: Sequence[Path]) -> pl.DataFrame:
     """The events of shape A of all months, with the columns of PARTS_SCHEMA; most of them lie within one month."""
-    found = pl.concat([pl.read_parquet(path) for path in parts] or [pl.DataFrame(schema=PARTS_SCHEMA)])
+    found = pl.scan_parquet(list(parts), schema=PARTS_SCHEMA).collect() if parts else pl.DataFrame(schema=PARTS_SCHEMA)
     again = found["hash_id"].is_duplicated()
     # An event is a ghost when its last observation is: the parts in order of time.
     across = found.filter(again).sort("fin").group_by("hash_id").agg(

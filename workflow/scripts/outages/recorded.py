@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from .clock import Label, exists, labels, local, month_of, parse_month
+from .clock import Label, exists, labels, local, month_of, parse_month, utc
 from .errors import OutagesError
 from .store import WITH_ROWS, read_lines, refuse_mixed
 
@@ -162,19 +162,25 @@ def _no_folder(folder: Path) -> OutagesError:
     return OutagesError("RECORDED_FOLDER", f"{folder}: no such folder (source.path)", file=str(folder))
 
 
-def read_recorded(folder: Path, pattern: str, month: str) -> Iterator[Recorded]:
-    """Every recorded answer of a local month, file by file in their order, hours of hourly files in order."""
+def read_recorded(folder: Path, pattern: str, month: str, since: datetime | None = None) -> Iterator[Recorded]:
+    """Every recorded answer of a local month, file by file in their order, hours of hourly files in order.
+
+    With `since` (UTC) only those of hours that begin then or later.
+    """
     hourly = _hourly(folder, pattern, month)
+    begin = since or utc(labels(month)[0])
     for path in files_of(folder, pattern, month):
         if path in hourly:
-            yield Recorded(hourly[path], told_name(path), path.read_bytes())
+            if utc(hourly[path]) >= begin:
+                yield Recorded(hourly[path], told_name(path), path.read_bytes())
         elif _BRONZE_FILE.match(path.name):
-            yield from _bronze(path, month)
+            yield from _bronze(path, month, begin)
         else:
-            yield from (answer for answer in _year_file(path) if month_of(answer.label) == month)
+            answers = _year_file(path)
+            yield from (one for one in answers if month_of(one.label) == month and utc(one.label) >= begin)
 
 
-def _bronze(path: Path, month: str) -> Iterator[Recorded]:
+def _bronze(path: Path, month: str, begin: datetime) -> Iterator[Recorded]:
     for number, line in enumerate(read_lines(path), start=1):
         refuse_mixed({line.source, "recorded"}, path.name)
         if month_of(line.label) != month or not exists(line.label):
@@ -183,7 +189,7 @@ def _bronze(path: Path, month: str) -> Iterator[Recorded]:
                 f"{told_name(path)}, line {number}: {line.label} is no hour of {month}",
                 file=told_name(path),
             )
-        if line.outcome in WITH_ROWS or line.outcome == "empty":
+        if utc(line.label) >= begin and (line.outcome in WITH_ROWS or line.outcome == "empty"):
             body = line.body.encode(line.encoding)
             yield Recorded(line.label, path.name, body, line.server_date, line.asked_at, line.answered_at)
 

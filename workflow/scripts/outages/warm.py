@@ -30,8 +30,11 @@ SOCKET = "OUTAGES_WARM"
 CLIENT = Path(__file__).with_name("warm_client.py")
 #: The kernel reads no longer first line of a script than 255 bytes.
 LONGEST_SHEBANG = 200
-#: What stages import. None may leave a thread behind that holds a lock: jobs are forked.
-MODULES = ("snakemake.script", "polars", "psycopg", "structlog", "zstandard", "outages.silver", "outages.event_loading")
+#: What stages import, what every one does first. None may leave a thread behind that holds a lock: jobs are forked.
+MODULES = (
+    *("snakemake.script", "outages.reporting", "outages.ledger", "zstandard", "polars", "outages.silver", "psycopg"),
+    *("outages.event_loading", "aggregate"),
+)
 
 
 class Warm:
@@ -82,12 +85,6 @@ class Warm:
 
 def main(path: str) -> None:
     """Fork jobs for the clients of the socket until standard input closes and no job is left."""
-    import gc
-    import importlib
-
-    for name in MODULES:
-        importlib.import_module(name)
-    gc.freeze()  # what is here stays shared by all jobs
     try:
         _serve(socket.socket(fileno=int(sys.argv[1])))
     finally:
@@ -95,6 +92,9 @@ def main(path: str) -> None:
 
 
 def _serve(listener: socket.socket) -> None:
+    import gc
+    import importlib
+
     # A forked job must not end like an interpreter of its own: Polars' threads, which it lacks, would be waited for.
     # multiprocessing ends it as it should be.
     fork = get_context("fork")
@@ -102,9 +102,15 @@ def _serve(listener: socket.socket) -> None:
     selector.register(listener, selectors.EVENT_READ, "listener")
     selector.register(sys.stdin, selectors.EVENT_READ, "run")
     jobs: dict[socket.socket, ForkProcess] = {}
+    missing = list(MODULES)
     running = True
     while running or jobs:
-        for key, _ in selector.select():
+        # A job that is there need not wait for what it may not need: it imports that itself.
+        ready = selector.select(timeout=0 if running and missing else None)
+        if not ready:
+            importlib.import_module(missing.pop(0))
+            gc.freeze()  # what is here stays shared by all jobs
+        for key, _ in ready:
             if key.data == "run":
                 running = False
                 selector.unregister(sys.stdin)
