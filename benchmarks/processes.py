@@ -18,8 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 INTERVAL = 0.1
-#: What the benchmark's environment has and the workflow's lacks is not found by what is measured.
-WITHOUT = str(Path(__file__).with_name("without"))
 _SCRIPT = re.compile(r"\.snakemake/scripts/[^/\0]*?\.(\w+)\.py\Z")
 _HERTZ = os.sysconf("SC_CLK_TCK")
 
@@ -130,7 +128,8 @@ def _name(words: Sequence[str], title: str) -> str:
 
 def measure(command: Sequence[str], cluster: Path, cwd: Path, hide: Sequence[str] = (), check: bool = True) -> Measured:
     """Run a command and measure it; with `check` one that fails is an error that shows what it printed."""
-    environment = {name: value for name, value in os.environ.items() if name not in hide} | {"PYTHONPATH": WITHOUT}
+    # The path of modules is that of the benchmark itself.
+    environment = {name: value for name, value in os.environ.items() if name not in (*hide, "PYTHONPATH")}
     began = time.perf_counter()
     with subprocess.Popen(
         command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

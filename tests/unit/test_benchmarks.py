@@ -114,11 +114,6 @@ def test_the_peak_of_a_child_process_is_seen(tmp_path: Path) -> None:
     assert measured.seen["other"].processes == 2
 
 
-def test_what_is_measured_finds_no_pandas(tmp_path: Path) -> None:
-    code = "try: import pandas\nexcept ModuleNotFoundError as error: print(error)"
-    assert "import of pandas halted" in measure([sys.executable, "-c", code], tmp_path, tmp_path).output
-
-
 def test_a_failing_command_is_an_error_with_its_output(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="no luck"):
         measure([sys.executable, "-c", "raise SystemExit('no luck')"], tmp_path, tmp_path)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from importlib.util import LazyLoader, find_spec, module_from_spec
+from importlib import import_module
+from types import ModuleType
+from typing import Any
 
 #: Asked for with each job, to see whether a parameter is a frame of theirs: none is. Polars alone takes 0.2 s.
 FRAMES = ("pandas", "numpy", "polars")
@@ -18,9 +20,13 @@ def spare() -> None:
     """
     for name in FRAMES:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # what Python takes for a module that is not there
-    spec = find_spec(NOTEBOOKS)
-    if NOTEBOOKS not in sys.modules and spec and spec.loader:
-        spec.loader = LazyLoader(spec.loader)
-        module = module_from_spec(spec)
-        sys.modules[NOTEBOOKS] = module
-        spec.loader.exec_module(module)
+    later = ModuleType(NOTEBOOKS)
+    vars(later)["__getattr__"] = _of_notebooks
+    sys.modules.setdefault(NOTEBOOKS, later)
+
+
+def _of_notebooks(name: str) -> Any:
+    """An attribute of the module itself, which takes the place of what stood for it."""
+    if vars(sys.modules[NOTEBOOKS]).get("__getattr__") is _of_notebooks:
+        del sys.modules[NOTEBOOKS]
+    return getattr(import_module(NOTEBOOKS), name)

@@ -1,0 +1,33 @@
+"""Imports that Snakemake's main process is spared: frames are as if not installed, notebooks wait to be used."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "workflow/scripts"
+LOOK = """
+import sys
+from outages.spare import FRAMES, spare
+spare()
+for name in FRAMES:
+    try:
+        __import__(name)
+    except ModuleNotFoundError:
+        print("no", name)
+import nbformat
+print("traitlets" in sys.modules)
+print(nbformat.NO_CONVERT is not None, "traitlets" in sys.modules)
+import nbformat.v4
+print(nbformat.v4.nbformat)
+"""
+
+
+def test_frames_are_not_there_and_notebooks_are_when_used() -> None:
+    looked = subprocess.run([sys.executable, "-c", LOOK], cwd=SCRIPTS, capture_output=True, text=True, check=True)
+    assert looked.stdout.split() == ["no", "pandas", "no", "numpy", "no", "polars", "False", "True", "True", "4"]
+
+
+def test_what_is_there_already_stays() -> None:
+    code = "import polars; from outages.spare import spare; spare(); import polars as again; print(again is polars)"
+    looked = subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS, capture_output=True, text=True, check=True)
+    assert looked.stdout.strip() == "True"
