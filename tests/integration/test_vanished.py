@@ -113,6 +113,7 @@ def test_a_database_that_is_behind(case: str, work: Work, whole: dict[str, str])
     answers, results = work.answers(), work.results()
     (work.folder / read_next).unlink()
     work.must()
+    assert not told["months_behind"] or "loaded again from silver" in work.output
     assert digests(work) == whole
     assert (work.answers(), work.results()) == (answers, results)
     assert health(work)["state"] == "ok"

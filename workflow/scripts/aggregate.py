@@ -21,7 +21,7 @@ from outages.event_loading import heal_events
 from outages.files import read_json
 from outages.fingerprint import REPOSITORY, workflow_version
 from outages.live import live_30d
-from outages.loading import heal
+from outages.loading import heal, tell_healed
 from outages.names import Names
 from outages.payloads import write_payload
 from outages.projects import Project, investment_roi, notes, projects_dist, read_projects
@@ -77,7 +77,9 @@ def aggregate(
         computed = {"company_ranking": ranking, "breaks": broken, **of_works(works, groups)}
         computed |= of_events(events, groups, told, base)
         computed |= of_hours(events, silver, sums, states, told, base, settings, breaks)
-        assert_agreement(conn, computed, unknown, counting())
+        counted, healed = counting()
+        tell_healed(healed)
+        assert_agreement(conn, computed, unknown, counted)
     written = {path.stem: write_payload(path.stem, computed[path.stem], path, SCHEMAS) for path in payloads}
     about = describe(told, settings, unknown, aggregates.totals(events), written, breaks)
     about |= {"customers": sum_of_regions(base.iter_rows(named=True)), "notes": notes(works, sample=not table)}
@@ -87,13 +89,12 @@ def aggregate(
     log().info("payloads", **{name: len(items) for name, items in computed.items()})
 
 
-def _counted(conn: "Connection", receipts: Receipts, silver: Path, golden: Path) -> Counted:
-    """What the warehouse counts, once it holds the months and the events, and every row of them."""
+def _counted(conn: "Connection", receipts: Receipts, silver: Path, golden: Path) -> tuple[Counted, list[str]]:
+    """What the warehouse counts, once it holds every row of the months and the events; the months loaded for it."""
     held = count_observations(conn)
-    if heal(conn, receipts, silver, held):
-        held = count_observations(conn)
+    healed = heal(conn, receipts, silver, held)
     heal_events(conn, golden)
-    return count(conn, held)
+    return count(conn, None if healed else held), healed
 
 
 def of_works(works: list[Project], groups: pl.DataFrame) -> Payloads:

@@ -11,8 +11,8 @@ from outages import events as build
 from outages.beside import beside
 from outages.event_loading import put_events
 from outages.files import read_json, sha256, write_parquet
-from outages.loading import heal, prune
-from outages.reporting import log, run, say, tell
+from outages.loading import heal, prune, tell_healed
+from outages.reporting import log, run, tell
 from outages.store import refuse_mixed
 from outages.warehouse import opened
 
@@ -45,10 +45,7 @@ def events(
         # The database on one core, what is computed and written on the other.
         healing = start(heal, conn, told, silver[0].parent)
         found = build.events(parts, of_b, hours, open_customers, close_snapshots)
-        healed = healing()
-        if healed:
-            log().warning("months_loaded_again", code="WAREHOUSE_STALE", months=healed)
-            say(f"  the database lacked {', '.join(healed)}: loaded again from silver")
+        tell_healed(healing())
         gone = prune(conn, [receipt["month"] for receipt in told])
         if gone:
             log().warning("months_taken_out", months=gone)

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from .clock import months_between
+from .regional import observed
 
 Items = list[dict[str, Any]]
 
@@ -70,8 +71,7 @@ def monthly(states: Sequence[Path], receipts: Sequence[Mapping[str, Any]]) -> li
         return []
     levels: dict[str, tuple[float, float]] = {
         file: tuple(medians)
-        for file, *medians in pl.scan_parquet(list(states), include_file_paths="file")
-        .filter((pl.col("estado") == "observed") & (pl.col("motivo") != "not in pattern"))
+        for file, *medians in observed(pl.scan_parquet(list(states), include_file_paths="file"))
         .group_by("file")
         .agg(pl.col(list(MEASURES)).median())
         .collect()

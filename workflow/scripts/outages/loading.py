@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .clock import parse_month
 from .errors import OutagesError
 from .files import sha256
+from .reporting import log, say
 from .warehouse import PARTITIONS, month_lock, transaction, withhold
 
 if TYPE_CHECKING:
@@ -117,6 +118,13 @@ def heal(
                 raise OutagesError("SILVER_CHANGED", message, month=month, file=str(file))
         load_month(conn, month, silver, hours)
     return stale
+
+
+def tell_healed(months: Sequence[str]) -> None:
+    """Say which months `heal` has loaded again, if any."""
+    if months:
+        log().warning("months_loaded_again", code="WAREHOUSE_STALE", months=months)
+        say(f"  the database lacked {', '.join(months)}: loaded again from silver")
 
 
 def prune(conn: Connection, months: Iterable[str]) -> list[int]:

@@ -65,7 +65,7 @@ def bases(days: pl.DataFrame) -> dict[str, dict[int, Base]]:
         days.filter("terminado")
         .group_by("nombre_region", pl.col("fecha").dt.year().alias("year"))
         .agg(
-            used=saidi.filter(pl.col("saidi").filter("completo") > 0),
+            used=pl.col("saidi").filter(pl.col("completo") & (pl.col("saidi") > 0)),
             zero=(saidi == 0).sum(),
             unknown=saidi.null_count(),
             left_out=(~pl.col("completo")).sum(),

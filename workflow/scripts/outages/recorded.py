@@ -173,14 +173,12 @@ def read_recorded(folder: Path, pattern: str, month: str, since: datetime | None
         if path in hourly:
             if utc(hourly[path]) >= begin:
                 yield Recorded(hourly[path], told_name(path), path.read_bytes())
-        elif _BRONZE_FILE.match(path.name):
-            yield from _bronze(path, month, begin)
-        else:
-            answers = _year_file(path)
-            yield from (one for one in answers if month_of(one.label) == month and utc(one.label) >= begin)
+            continue
+        answers = _bronze(path, month) if _BRONZE_FILE.match(path.name) else _year_file(path)
+        yield from (one for one in answers if month_of(one.label) == month and utc(one.label) >= begin)
 
 
-def _bronze(path: Path, month: str, begin: datetime) -> Iterator[Recorded]:
+def _bronze(path: Path, month: str) -> Iterator[Recorded]:
     for number, line in enumerate(read_lines(path), start=1):
         refuse_mixed({line.source, "recorded"}, path.name)
         if month_of(line.label) != month or not exists(line.label):
@@ -189,7 +187,7 @@ def _bronze(path: Path, month: str, begin: datetime) -> Iterator[Recorded]:
                 f"{told_name(path)}, line {number}: {line.label} is no hour of {month}",
                 file=told_name(path),
             )
-        if utc(line.label) >= begin and (line.outcome in WITH_ROWS or line.outcome == "empty"):
+        if line.outcome in WITH_ROWS or line.outcome == "empty":
             body = line.body.encode(line.encoding)
             yield Recorded(line.label, path.name, body, line.server_date, line.asked_at, line.answered_at)
 

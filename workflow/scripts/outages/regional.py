@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -18,11 +18,12 @@ REGIONS_SCHEMA: dict[str, Any] = {
     "clientes_fantasma": pl.Int64, "clientes_desconocidos": pl.Int64, "alzas": pl.Int64, "observaciones": pl.Int64,
     "fantasmas": pl.Int64, "con_fecha": pl.Int64,
 }  # fmt: skip
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 PAIR = ["codigo_comuna", "nombre_empresa"]
 _ASKED = pl.col("motivo") != "not in pattern"
 
 
-def observed(states: pl.DataFrame) -> pl.DataFrame:
+def observed(states: Frame) -> Frame:
     """The hours of the pattern that were observed."""
     return states.filter((pl.col("estado") == "observed") & _ASKED)
 

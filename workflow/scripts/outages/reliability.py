@@ -9,7 +9,7 @@ between two snapshots is not seen, and CAIDI is then an upper bound. Definitions
 from __future__ import annotations
 
 import statistics
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -154,8 +154,8 @@ def reliability(
     for period in (pl.col("mes") + "-01", pl.col("year").cast(pl.String)):
         for row in _summed(days, period).iter_rows(named=True):
             region = row["nombre_region"]
-            customers = {month: denominators[month, region] for month in row["seen"] or row["months"]}
-            items.append(_item(row, told, customers.values(), limits[region, int(row["period"][:4])], listed))
+            customers = [denominators[month, region] for month in row["seen"] or row["months"]]
+            items.append(_item(row, told, customers, limits[region, int(row["period"][:4])], listed))
     return sorted(items, key=lambda item: (item["period"], item["nombre_region"]))
 
 
@@ -176,7 +176,7 @@ def _summed(days: pl.DataFrame, period: pl.Expr) -> pl.DataFrame:
 
 
 def _item(
-    row: Mapping[str, Any], told: Mapping[str, Mapping[str, Any]], months: Collection[tuple[int | None, str]],
+    row: Mapping[str, Any], told: Mapping[str, Mapping[str, Any]], months: Sequence[tuple[int | None, str]],
     limit: Threshold, breaks: list[str],
 ) -> dict[str, Any]:  # fmt: skip
     """The item of a row of `_summed`; `months` are the customers, and their state, of each month that counts."""
@@ -225,7 +225,7 @@ def _figures(sums: Sums | None, customers: float | None, hours: int) -> dict[str
     return dict(zip(("saidi_hours", "saifi_at_least", "caidi_hours_at_most", "asai"), found, strict=True))
 
 
-def _denominator(months: Collection[tuple[int | None, str]]) -> tuple[float | None, str]:
+def _denominator(months: Sequence[tuple[int | None, str]]) -> tuple[float | None, str]:
     """Mean of some months' customers, and the weakest state among them; None when one is not known."""
     values = [number for number, _ in months]
     state = max((state for _, state in months), key=STATES.index)

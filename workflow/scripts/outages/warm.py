@@ -10,6 +10,8 @@ job on another node, one that is no Python script) the client is not used, or ru
 
 from __future__ import annotations
 
+import gc
+import importlib
 import os
 import selectors
 import socket
@@ -92,9 +94,6 @@ def main(path: str) -> None:
 
 
 def _serve(listener: socket.socket) -> None:
-    import gc
-    import importlib
-
     # A forked job must not end like an interpreter of its own: Polars' threads, which it lacks, would be waited for.
     # multiprocessing ends it as it should be.
     fork = get_context("fork")
@@ -106,11 +105,10 @@ def _serve(listener: socket.socket) -> None:
     running = True
     while running or jobs:
         # A job that is there need not wait for what it may not need: it imports that itself.
-        ready = selector.select(timeout=0 if running and missing else None)
-        if not ready:
+        while running and missing and not selector.select(timeout=0):
             importlib.import_module(missing.pop(0))
             gc.freeze()  # what is here stays shared by all jobs
-        for key, _ in ready:
+        for key, _ in selector.select():
             if key.data == "run":
                 running = False
                 selector.unregister(sys.stdin)
