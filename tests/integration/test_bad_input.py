@@ -1,6 +1,10 @@
 """Recorded files that are no answers: each stops its month, the others are built, and nothing bad gets in."""
 
 import json
+import os
+import select
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -63,6 +67,22 @@ def test_the_message_names_file_hour_row_and_field(month: str, spoiled: Work) ->
     assert [path.read_bytes() for path in kept] == [(spoiled.folder / "recorded" / f"{month}-{DAY}").read_bytes()]
     last = json.loads((spoiled.folder / f"results/logs/scrape/{month}.log").read_text().splitlines()[-1])
     assert (last["event"], last["month"], last["hour"]) == ("failed", month, f"{month}-12T12")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pipes keep what was written apart on Linux only")
+def test_lines_of_processes_do_not_mix(spoiled: Work) -> None:
+    read, write = os.pipe2(os.O_DIRECT)  # each read gives what one write has put in, up to a page
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    command = spoiled.command("results/gold/all.done", "--keep-going")
+    pieces = []
+    with subprocess.Popen(command, cwd=spoiled.code, env=environment, stdout=subprocess.DEVNULL, stderr=write):
+        os.close(write)
+        while select.select([read], [], [], 120)[0] and (piece := os.read(read, 1 << 16)):
+            pieces.append(piece)
+    os.close(read)
+    begun = next(number for number, piece in enumerate(pieces) if piece.startswith(b"Select jobs"))
+    assert [piece for piece in pieces[begun:] if not piece.endswith(b"\n") and len(piece) < select.PIPE_BUF] == []
+    assert sum(piece.startswith(b"scrape 2025-0") for piece in pieces) == len(MONTHS)
 
 
 def test_only_the_good_month_is_built_and_loaded(spoiled: Work) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 from . import history
 from .errors import OutagesError
+from .progress import keep_whole
 from .warm import Warm
 
 
@@ -64,6 +65,7 @@ class Run:
         opened.flush()
         self._number = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{os.getpid()}"
         os.environ[history.RUN] = self._number  # the jobs inherit it
+        keep_whole(sys.stderr, flushed=True)  # as Snakemake does; its jobs write there too
         self._watch()
         if not os.environ.get("DATABASE_URL"):
             from .postgres import Embedded

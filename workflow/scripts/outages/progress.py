@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -18,6 +19,17 @@ WIDTH = 24
 def watched(stream: TextIO) -> bool:
     """Whether a person looks at the stream, on a terminal that can clear a line."""
     return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def keep_whole(stream: TextIO, flushed: bool = False) -> None:
+    """Let each line leave `stream` in one piece with its end: other processes write to the same place.
+
+    Under PYTHONUNBUFFERED, which images of containers like to set, the end of a line would leave by itself.
+    `flushed`: whoever writes flushes after each message; so one of several lines, whose last would leave without
+    its end too, stays whole.
+    """
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(line_buffering=not flushed, write_through=False)
 
 
 def duration(seconds: float) -> str:

@@ -16,7 +16,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 from . import history
 from .errors import OutagesError
-from .progress import CLEAR, watched
+from .progress import CLEAR, keep_whole, watched
 
 Log = structlog.typing.FilteringBoundLogger
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -77,6 +77,7 @@ def run(function: Callable[..., None], job: Any, **more: Any) -> None:
     it when they change. An `OutagesError` or a full disk ends the job with its code and sentence, anything else
     with a traceback, in the log too. However it ends, the history of the run gets a line.
     """
+    keep_whole(sys.stderr)
     arguments: dict[str, Any] = {}
     for group in (job.input, job.output):
         for name, value in group.items():
