@@ -44,7 +44,7 @@ def dedupe(
 
     Raises an `OutagesError` when an answer has drifted or the rows do not add up; then nothing is written.
     """
-    reading = read_answers(list(read_lines(bronze)), accept_implausible)
+    reading = read_answers(read_lines(bronze), accept_implausible)
     names = Names.load(REPOSITORY / "resources")
     known = table([month], regions_of(names), read_values(asked, official, names.regions))
     caps = {str(row["codigo_region"]): cast("int | None", row["clientes"]) for row in known}

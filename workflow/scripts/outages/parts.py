@@ -29,14 +29,15 @@ PARTS_SCHEMA: dict[str, Any] = {
 def parts_of(observations: pl.DataFrame, states: pl.DataFrame, step: int) -> pl.DataFrame:
     """The part of each event of shape A in the observed hours of the month's pattern, whose step is in hours.
 
+    `observations` are sorted by hour, as silver is.
     `inicio` and `fin` are the first and last hour that name it, `clientes_afectados` is its largest value, and
     `fantasma` tells whether the last observation is a ghost. Columns: those of PARTS_SCHEMA.
     """
     customers = pl.col("clientes_afectados")
+    hours = observed(states)["hora_utc"].implode()
     found = (
-        observations.filter(pl.col("formato") == "A")
-        .join(observed(states), on="hora_utc", how="semi")
-        .sort("hora_utc", maintain_order=True)
+        observations.lazy()
+        .filter((pl.col("formato") == "A") & pl.col("hora_utc").is_in(hours))
         .group_by(EVENT)
         .agg(
             pl.col("nombre_region", "nombre_comuna").first(),
@@ -48,6 +49,7 @@ def parts_of(observations: pl.DataFrame, states: pl.DataFrame, step: int) -> pl.
             fantasma=pl.col("fantasma").last(),
             recortado=pl.col("recortado").any(),
         )
+        .collect()
     )
     began = found["fecha_inicio"].dt.strftime("%Y-%m-%d")
     return (

@@ -40,7 +40,7 @@ def by_region(observations: pl.DataFrame, states: pl.DataFrame) -> pl.DataFrame:
         k=pl.int_range(pl.len(), dtype=pl.Int64),
         fresh=(pl.col("formato") != pl.col("formato").shift(1)).fill_null(True),
     )
-    rows = observations.join(snapshots, on="hora_utc")
+    rows = observations.lazy().join(snapshots.lazy(), on="hora_utc")
     customers, ghost = pl.col("clientes_afectados"), pl.col("fantasma")
     sums = rows.group_by("hora_utc", "nombre_region").agg(
         clientes=customers.sum(),
@@ -65,6 +65,7 @@ def by_region(observations: pl.DataFrame, states: pl.DataFrame) -> pl.DataFrame:
         .select(list(REGIONS_SCHEMA))
         .cast(pl.Schema(REGIONS_SCHEMA))
         .sort("hora_utc", "nombre_region")
+        .collect()
     )
 
 

@@ -1,40 +1,21 @@
-"""The rows of a month's answers as numbers, with the source's texts in a list beside them.
+"""The rows of a month's answers as numbers, and what follows from the source's texts.
 
-Tens of thousands of rows name a few thousand outages. What follows from the texts of one (names, dates) is worked out
-once, and rows are grouped by numbers.
+Tens of thousands of rows tell of a few thousand outages, by a few hundred names and dates: what follows from a text is
+worked out once.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from itertools import chain, count, repeat
+from collections.abc import Callable, Sequence
+from datetime import date
+from itertools import count
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 import polars as pl
 
-
-class Told(NamedTuple):
-    """What a row of the source tells besides its customers; in shape B no company and no date."""
-
-    region: str | None
-    comuna: str | None
-    empresa: str | None = None
-    inicio: str | None = None
-    dia: int | None = None
-    mes: int | None = None
-    anho: int | None = None
-
-
-class SourceRows(NamedTuple):
-    """`frame` has a line a row of the source: the number of its answer (`at`), the position of what it tells (`told`),
-    and its customers (`clientes`, null where the source tells none).
-    """
-
-    frame: pl.DataFrame
-    told: list[Told]
-
+from .names import UNKNOWN, Names
 
 _FIELDS = {
     "A": attrgetter(
@@ -43,24 +24,79 @@ _FIELDS = {
     "B": attrgetter("NOMBRE_REGION", "NOMBRE_COMUNA"),
 }
 _customers = attrgetter("CLIENTES_AFECTADOS")
+#: What a row of the source tells, in the order of `_FIELDS`.
+TOLD: dict[str, Any] = {
+    **dict.fromkeys(("region", "comuna", "empresa", "inicio"), pl.String),
+    **dict.fromkeys(("dia", "mes", "anho"), pl.Int32),
+}
 
 
-def source_rows(answers: Sequence[tuple[str, list[Any]]]) -> SourceRows:
-    """The rows of some answers, each (shape, rows as `shapes.parse` gives them)."""
-    # A text is hashed once a row, and nothing else is done row by row in Python.
-    positions: defaultdict[tuple[Any, ...], int] = defaultdict(count().__next__)
-    told: list[int] = []
-    for shape, rows in answers:
-        told += map(positions.__getitem__, map(_FIELDS[shape], rows))
-    customers: list[Any] = list(map(_customers, chain.from_iterable(rows for _, rows in answers)))
-    if str in set(map(type, customers)):
-        customers = [_number(value) for value in customers]
-    at = list(chain.from_iterable(repeat(number, len(rows)) for number, (_, rows) in enumerate(answers)))
-    frame = pl.DataFrame(
-        {"at": at, "told": told, "clientes": customers},
-        schema={"at": pl.Int32, "told": pl.Int32, "clientes": pl.Int64},
-    )
-    return SourceRows(frame, [Told(*texts) for texts in positions])
+class Rows(NamedTuple):
+    """The rows of an answer: the number of what each tells, and its customers, None where the source tells none."""
+
+    told: list[int]
+    customers: list[int | None]
+
+
+class Told:
+    """What rows tell besides their customers; each different thing has a number, counted from 0."""
+
+    def __init__(self) -> None:
+        self._numbers: defaultdict[tuple[Any, ...], int] = defaultdict(count().__next__)
+
+    def rows(self, shape: str, rows: Sequence[Any]) -> Rows:
+        """The rows of an answer, as `shapes.parse` gives them."""
+        # A text is hashed once a row, while it is at hand, and nothing else is done row by row in Python.
+        told = list(map(self._numbers.__getitem__, map(_FIELDS[shape], rows)))
+        customers: list[Any] = list(map(_customers, rows))
+        if str in set(map(type, customers)):
+            customers = [_number(value) for value in customers]
+        return Rows(told, customers)
+
+    def table(self, names: Names) -> pl.DataFrame:
+        """The texts and numbers of the source in the order of their numbers, and what follows from them.
+
+        `codigo_comuna` and `nombre_empresa` are enumerations, sorted as texts are; `fecha_inicio` is null where the
+        text tells no day; `discordante` tells that its day is not that of the numbers.
+        """
+        blank = (None,) * len(TOLD)  # shape B tells no company and no date
+        lines = [texts + blank[len(texts) :] for texts in self._numbers]
+        columns = zip(*lines, strict=True) if lines else [()] * len(TOLD)
+        told = pl.DataFrame([pl.Series(*one) for one in zip(TOLD, columns, TOLD.values(), strict=True)])
+        told = _with(told, ["region", "comuna"], "codigo_comuna", names.place)
+        told = _with(told, ["empresa"], "nombre_empresa", names.company)
+        told = _with(told, ["inicio"], "fecha_inicio", parse_start, pl.Date)
+        day, whole = (
+            pl.col("fecha_inicio"),
+            pl.all_horizontal(pl.col("dia", "mes", "anho", "fecha_inicio").is_not_null()),
+        )
+        same = (pl.col("dia") == day.dt.day()) & (pl.col("mes") == day.dt.month()) & (pl.col("anho") == day.dt.year())
+        return told.with_columns(
+            geo_desconocida=pl.col("codigo_comuna").cast(pl.String).str.ends_with("000"),
+            empresa_desconocida=pl.col("nombre_empresa").cast(pl.String) == UNKNOWN,
+            discordante=whole & ~same,
+        )
+
+
+def _with(
+    told: pl.DataFrame, texts: list[str], name: str, work_out: Callable[..., Any], kind: Any = None
+) -> pl.DataFrame:
+    """`told` and what follows from some of its texts, worked out once for each; an enumeration without a `kind`."""
+    distinct = told.select(texts).unique()
+    found = [work_out(*one) for one in distinct.iter_rows()]
+    known = distinct.with_columns(pl.Series(name, found, kind or pl.Enum(sorted(set(found)))))
+    return told.join(known, on=texts, nulls_equal=True, how="left", maintain_order="left")
+
+
+def parse_start(text: str | None) -> date | None:
+    """The day of "29/1/2025" (day/month/year, not padded); None when there is none to read."""
+    parts = (text or "").strip().split("/")
+    if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
+        return None
+    try:
+        return date(int(parts[2]), int(parts[1]), int(parts[0]))
+    except (ValueError, OverflowError):
+        return None
 
 
 def _number(value: int | str | None) -> int | None:

@@ -6,19 +6,21 @@ Definitions: docs/methodology.md. Rows of one answer with the same commune, comp
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any
+from datetime import datetime
+from itertools import chain, repeat
+from typing import Any, NamedTuple, cast
 
 import polars as pl
+from msgspec.structs import replace
 
 from .clock import HOUR, Label, labels, step_hours, utc
 from .errors import OutagesError
 from .ledger import by_hour, is_final, precedence
-from .names import UNKNOWN, Names
-from .rows import Told, source_rows
+from .names import Names
+from .rows import TOLD, Rows, Told
 from .shapes import Drift, parse
 from .store import WITH_ROWS, Answer
 
@@ -34,40 +36,53 @@ HOURS_SCHEMA: dict[str, Any] = {
 class Reading:
     """The answers of a month, parsed: what counts for each hour, and the rows that do not count."""
 
-    winners: list[tuple[Label, str, list[Any]]] = field(default_factory=list)
+    winners: list[tuple[Label, str, Rows]] = field(default_factory=list)
     known: dict[Label, list[Answer]] = field(default_factory=dict)
+    told: Told = field(default_factory=Told)
     read: int = 0
     superseded: int = 0
     implausible: int = 0
     revisions: dict[Label, int] = field(default_factory=dict)
 
 
-def read_answers(answers: Sequence[Answer], accept_implausible: bool) -> Reading:
+class _Usable(NamedTuple):
+    precedence: tuple[bool, tuple[str, int]]
+    shape: str
+    rows: Rows
+    sha256: str
+
+
+def read_answers(answers: Iterable[Answer], accept_implausible: bool) -> Reading:
     """Choose for each hour the answer that counts: shape A before B, within a shape the last asked, whole.
 
+    Of each answer its rows are taken while it is at hand, and its body is let go: `known` has none.
     An answer that has no known shape raises `Drift` with its file and hour.
     """
-    reading = Reading(known=by_hour(answers))
-    for label, group in sorted(reading.known.items()):
-        usable: list[tuple[tuple[bool, tuple[str, int]], str, list[Any], str]] = []
-        for answer in group:
-            if answer.outcome not in WITH_ROWS:
-                continue
-            try:
-                shape, rows = parse(answer.body)
-            except Drift as drift:
-                where = f"{answer.origin or answer.source}, hour {label}"
-                raise Drift(drift.code, f"{where}: {drift.message}", **{**drift.facts, "hour": str(label)}) from drift
-            reading.read += len(rows)
-            if answer.outcome == "implausible" and not accept_implausible:
-                reading.implausible += len(rows)
-            elif shape:
-                usable.append((precedence(shape, answer), shape, rows, answer.sha256))
-        if usable:
-            usable.sort(key=lambda candidate: candidate[0])
-            reading.superseded += sum(len(rows) for _, _, rows, _ in usable[:-1])
-            reading.revisions[label] = len({sha for *_, sha in usable}) - 1
-            reading.winners.append((label, usable[-1][1], usable[-1][2]))
+    reading = Reading()
+    known: list[Answer] = []
+    usable: defaultdict[Label, list[_Usable]] = defaultdict(list)
+    for answer in answers:
+        known.append(replace(answer, body=""))
+        if answer.outcome not in WITH_ROWS:
+            continue
+        label = answer.label
+        try:
+            shape, rows = parse(answer.body)
+        except Drift as drift:
+            where = f"{answer.origin or answer.source}, hour {label}"
+            raise Drift(drift.code, f"{where}: {drift.message}", **{**drift.facts, "hour": str(label)}) from drift
+        reading.read += len(rows)
+        if answer.outcome == "implausible" and not accept_implausible:
+            reading.implausible += len(rows)
+        elif shape:
+            told = reading.told.rows(shape, rows)
+            usable[label].append(_Usable(precedence(shape, answer), shape, told, answer.sha256))
+    reading.known = by_hour(known)
+    for label, group in sorted(usable.items()):
+        *others, winner = sorted(group, key=lambda one: one.precedence)
+        reading.superseded += sum(len(one.rows.told) for one in others)
+        reading.revisions[label] = len({one.sha256 for one in group}) - 1
+        reading.winners.append((label, winner.shape, winner.rows))
     return reading
 
 
@@ -79,15 +94,14 @@ def observe(
     `caps` gives the customers of each region (2-digit code) that month, or None where nothing is known. The
     counts are of source rows for imputations and of observations for `capped` and `ghosts`.
     """
-    rows, told = source_rows([(shape, rows) for _, shape, rows in reading.winners])
     answers = pl.DataFrame(
         [(utc(label), label.fecha, label.hora, shape) for label, shape, _ in reading.winners],
         schema={name: kind for name, kind in HOURS_SCHEMA.items() if name in ("hora_utc", "fecha", "hora", "formato")},
         orient="row",
     )
-    pairs = sorted({_pair(one, names) for one in told})
-    known = _resolved(told, names, pairs)
-    rows = rows.hstack(answers.select("fecha", "formato")[rows["at"]]).hstack(known[rows["told"]])
+    told = reading.told.table(names)
+    rows = _numbers(reading)
+    rows = rows.hstack(answers.select("fecha", "formato")[rows["at"]]).hstack(told.drop(TOLD)[rows["told"]])
     is_a = pl.col("formato") == "A"
     no_start = is_a & (pl.col("fecha_inicio").is_null() | (pl.col("fecha_inicio") > pl.col("fecha")))
     rows = rows.with_columns(
@@ -110,55 +124,41 @@ def observe(
         "reported": int(rows["clientes"].sum()),
     }
     sums = _summed(rows)
-    named = sums.hstack(answers[sums["at"]]).hstack(_named(pairs, names, caps)[sums["pair"]])
+    named = sums.drop("at").hstack(answers[sums["at"]]).hstack(_named(sums["codigo_comuna"], names, caps))
     observations = _capped(named, ghost_days)
     counts |= {"capped": int(observations["recortado"].sum()), "ghosts": int(observations["fantasma"].sum())}
     return observations, counts
 
 
-def _pair(told: Told, names: Names) -> tuple[str, str]:
-    return names.place(told.region, told.comuna), names.company(told.empresa)
+def _numbers(reading: Reading) -> pl.DataFrame:
+    """A line a row of the source: the number of its answer (`at`), of what it tells (`told`), and its customers."""
+    counted = [rows for _, _, rows in reading.winners]
+    at = chain.from_iterable(repeat(number, len(rows.told)) for number, rows in enumerate(counted))
+    columns = {
+        "at": list(at),
+        "told": list(chain.from_iterable(rows.told for rows in counted)),
+        "clientes": list(chain.from_iterable(rows.customers for rows in counted)),
+    }
+    return pl.DataFrame(columns, schema={"at": pl.Int32, "told": pl.Int32, "clientes": pl.Int64})
 
 
-def _resolved(told: Sequence[Told], names: Names, pairs: Sequence[tuple[str, str]]) -> pl.DataFrame:
-    """What follows from each of the source's texts, a line each; `pair` is its place in `pairs`."""
-    number = {pair: at for at, pair in enumerate(pairs)}
-    days = {text: parse_start(text) for text in {one.inicio for one in told}}
-    table = []
-    for one in told:
-        pair, day = _pair(one, names), days[one.inicio]
-        stated = (one.dia, one.mes, one.anho)
-        discordant = day is not None and None not in stated and stated != (day.day, day.month, day.year)
-        table.append((number[pair], day, pair[0].endswith("000"), pair[1] == UNKNOWN, discordant))
-    schema = {
-        "pair": pl.Int32, "fecha_inicio": pl.Date, "geo_desconocida": pl.Boolean, "empresa_desconocida": pl.Boolean,
-        "discordante": pl.Boolean,
-    }  # fmt: skip
-    return pl.DataFrame(table, schema=schema, orient="row")
+def _named(communes: pl.Series, names: Names, caps: dict[str, int | None]) -> pl.DataFrame:
+    """Names and cap of each of some communes, which are an enumeration."""
+    codes = cast("pl.Enum", communes.dtype).categories
+    table = [(names.region_name(code), names.commune_name(code), caps.get(code[:2])) for code in codes]
+    schema = {"nombre_region": pl.String, "nombre_comuna": pl.String, "cap": pl.Int64}
+    return pl.DataFrame(table, schema=schema, orient="row")[communes.to_physical()]
 
 
-def _named(pairs: Sequence[tuple[str, str]], names: Names, caps: dict[str, int | None]) -> pl.DataFrame:
-    """Code, company, names and cap of each pair."""
-    table = [
-        (code, company, names.region_name(code), names.commune_name(code), caps.get(code[:2]))
-        for code, company in pairs
-    ]
-    texts = ("codigo_comuna", "nombre_empresa", "nombre_region", "nombre_comuna")
-    return pl.DataFrame(table, schema={**dict.fromkeys(texts, pl.String), "cap": pl.Int64}, orient="row")
-
-
-def _unresolved(rows: pl.DataFrame, told: Sequence[Told], flag: str, keys: list[str]) -> list[dict[str, Any]]:
+def _unresolved(rows: pl.DataFrame, told: pl.DataFrame, flag: str, keys: list[str]) -> list[dict[str, Any]]:
     """Each spelling that did not resolve, with its rows."""
-    found: Counter[tuple[str | None, ...]] = Counter()
-    for at, count in rows.filter(pl.col(flag))["told"].value_counts().iter_rows():
-        found[tuple(getattr(told[at], key) for key in keys)] += count
-    spellings = sorted(found, key=lambda one: [(text is not None, text or "") for text in one])
-    return [dict(zip(keys, one, strict=True)) | {"filas": found[one]} for one in spellings]
+    found = told.select(keys)[rows.filter(pl.col(flag))["told"]]
+    return found.group_by(keys).agg(filas=pl.len()).sort(keys).to_dicts()
 
 
 def _summed(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows of one answer, place, company and start date as one, in the order of KEY: answers and pairs are sorted."""
-    key = ["at", "pair", "fecha_inicio"]
+    """Rows of one answer, place, company and start date as one, in the order of KEY: answers are sorted by hour."""
+    key = ["at", "codigo_comuna", "nombre_empresa", "fecha_inicio"]
     sums = rows.group_by(key).agg(
         pl.col("imputado", "geo_desconocida", "empresa_desconocida", "fecha_sustituida").any(),
         clientes_reportados=pl.col("clientes").sum(),
@@ -171,6 +171,7 @@ def _capped(sums: pl.DataFrame, ghost_days: int) -> pl.DataFrame:
     reported = pl.col("clientes_reportados")
     age = (pl.col("fecha") - pl.col("fecha_inicio")).dt.total_days().cast(pl.Int32)
     return sums.with_columns(
+        pl.col("codigo_comuna", "nombre_empresa").cast(pl.String),
         recortado=(reported > pl.col("cap")).fill_null(False),
         clientes_afectados=pl.min_horizontal(reported, "cap"),
         antiguedad_dias=age,
@@ -179,17 +180,6 @@ def _capped(sums: pl.DataFrame, ghost_days: int) -> pl.DataFrame:
         *KEY, "fecha", "hora", "nombre_region", "nombre_comuna", "clientes_afectados", "clientes_reportados", "filas",
         "antiguedad_dias", *FLAGS,
     )  # fmt: skip
-
-
-def parse_start(text: str | None) -> date | None:
-    """The day of "29/1/2025" (day/month/year, not padded); None when there is none to read."""
-    parts = (text or "").strip().split("/")
-    if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
-        return None
-    try:
-        return date(int(parts[2]), int(parts[1]), int(parts[0]))
-    except (ValueError, OverflowError):
-        return None
 
 
 def hour_states(

@@ -75,10 +75,12 @@ def read_lines(path: Path) -> Iterator[Answer]:
         rest = b""
         try:
             for chunk in _contents(opened):
-                *lines, rest = (rest + chunk).split(b"\n")
-                for line in lines:
+                view, begin = memoryview(chunk), 0
+                while end := chunk.find(b"\n", begin) + 1:
                     number += 1
-                    yield _decoder.decode(line)
+                    yield _decoder.decode(rest + view[begin:end] if rest else view[begin:end])
+                    begin, rest = end, b""
+                rest += view[begin:]
         except zstandard.ZstdError as error:
             raise OutagesError(
                 "STORE_DAMAGED", f"{path} is damaged after line {number}: {error}", file=str(path)
