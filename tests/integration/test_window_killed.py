@@ -59,6 +59,7 @@ def test_ten_kills_on_the_warehouse(window: Window, warehouse_url: str, warehous
         killed_ends_well(window, warehouse, environment, before, wanted)
 
 
+@pytest.mark.slow
 def test_ten_kills_on_supabase(
     window: Window, supabase: Supabase, named: dict[str, str], project_rows: psycopg.Connection,
     monkeypatch: pytest.MonkeyPatch,

@@ -106,6 +106,15 @@ def test_a_changed_recorded_file_makes_its_month_pending(built: Work, revised: W
     assert receipt["rows"]["superseded"] > 0
 
 
+def test_a_file_that_is_missing_beside_its_receipt_is_named_and_made_again(built: Work, place: Path) -> None:
+    work = built.copy(place / "missing")
+    missing = "results/silver/2025-04.regions.parquet"
+    (work.folder / missing).unlink()
+    assert f"aggregate: SILVER_CHANGED: {missing} is missing" in work.must_fail("results/gold/_meta.json", "--force")
+    work.must()
+    assert work.results() == built.results()
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_after_a_failed_job_the_next_run_rebuilds_what_is_stale(
     stage: str, built: Work, revised: Work, place: Path

@@ -17,6 +17,7 @@ from outages.agreement import Counted, assert_agreement, count, count_observatio
 from outages.beside import beside
 from outages.breaks import breaks as find_breaks
 from outages.denominators import sum_of_regions
+from outages.errors import OutagesError
 from outages.event_loading import heal_events
 from outages.files import read_json
 from outages.fingerprint import REPOSITORY, workflow_version
@@ -56,14 +57,12 @@ def aggregate(
 ) -> None:
     """Compute and write all payloads, and `_meta` with the sha256 of each.
 
-    The files of each month lie beside its receipt.
+    The files of each month lie beside its receipt; SILVER_CHANGED when one does not.
     Raises TOTALS when a payload and the warehouse tell different figures, and PAYLOAD_SCHEMA for a
     payload that the dashboard could not read; nothing is then published.
     """
     told = [read_json(path) for path in receipts]
-    silver, sums, states = (
-        [path.with_suffix(kind) for path in receipts] for kind in (".parquet", ".regions.parquet", ".hours.parquet")
-    )
+    silver, sums, states = (_beside(receipts, kind) for kind in (".parquet", ".regions.parquet", ".hours.parquet"))
     table = settings["investments"]["table"]
     base = pl.read_parquet(customers)
     works = read_projects(Path(table) if table else SAMPLE, _names())
@@ -87,6 +86,16 @@ def aggregate(
     write_payload("_meta", [about], meta, SCHEMAS)
     tell(f"{len(written) + 1} payloads, {sum(map(len, computed.values())):,} items; breaks: {len(broken):,}")
     log().info("payloads", **{name: len(items) for name, items in computed.items()})
+
+
+def _beside(receipts: list[Path], kind: str) -> list[Path]:
+    """The files of a kind that lie beside the receipts."""
+    files = [path.with_suffix(kind) for path in receipts]
+    for file in files:
+        if not file.exists():
+            message = f"{file} is missing, which lay beside its receipt: run the whole workflow, which makes it again."
+            raise OutagesError("SILVER_CHANGED", message, file=str(file))
+    return files
 
 
 def _counted(conn: "Connection", receipts: Receipts, silver: Path, golden: Path) -> tuple[Counted, list[str]]:
