@@ -31,3 +31,11 @@ def test_what_is_there_already_stays() -> None:
     code = "import polars; from outages.spare import spare; spare(); import polars as again; print(again is polars)"
     looked = subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS, capture_output=True, text=True, check=True)
     assert looked.stdout.strip() == "True"
+
+
+def test_what_is_imported_is_no_garbage_to_look_for() -> None:
+    look = "print(gc.get_freeze_count(), len(gc.get_objects()))"
+    code = f"import gc; from outages.spare import spare; {look}; spare(); {look}"
+    looked = subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS, capture_output=True, text=True, check=True)
+    frozen, found, frozen_then, left = map(int, looked.stdout.split())
+    assert frozen == 0 and left < 100 < found <= frozen_then

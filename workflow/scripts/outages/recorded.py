@@ -111,8 +111,10 @@ class Listing:
         self._held: dict[str, dict[str, tuple[str, int, int]]] = {}
         if not folder.is_dir():
             raise _no_folder(folder)
-        #: Months that names of files of single hours may speak of.
-        self._named = {month for name in self._files("") if not _of_months(name) for month in _MONTH.findall(name)}
+        #: Files that may hold months, and the months that names of the others, of single hours, may speak of.
+        self._whole = [name for name in self._files("") if _of_months(name)]
+        hourly = self._files("").keys() - self._whole
+        self._named = {month for name in hourly for month in _MONTH.findall(name)}
 
     def digest(self, month: str) -> str:
         """Digest of the month's files by name, size and time: a new or changed file makes its month pending.
@@ -124,8 +126,8 @@ class Listing:
         hours = range(24 if self._may_have_hours(month, days[0]) else 0)
         names = [hour_name(self._pattern, Label(day, hour)) for day in days for hour in hours]
         top = self._files("")
-        whole = [top[name] for name in top if _may_hold(name, month)]
-        found = {told for name in names if (told := self._find(name))} | set(whole)
+        whole = {top[name] for name in self._whole if _may_hold(name, month)}
+        found = {told for name in names if (told := self._find(name))} | whole
         return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()[:16]
 
     def _may_have_hours(self, month: str, first: date) -> bool:

@@ -1,7 +1,8 @@
-"""Imports that Snakemake makes in every run, and that this workflow has no use for."""
+"""What Snakemake's main process does in every run, and this workflow has no use for."""
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib import import_module
 from types import ModuleType
@@ -14,15 +15,17 @@ NOTEBOOKS = "nbformat"
 
 
 def spare() -> None:
-    """Spare the main process these imports: frames are as if not installed, notebooks wait for their first use.
+    """Spare the main process some imports: frames are as if not installed, notebooks wait for their first use.
 
-    Jobs are processes of their own, and import what they need.
+    Jobs are processes of their own, and import what they need. What is imported by now stays, so it is no garbage:
+    to look through all of it again and again while the jobs are put in order took 0.2 s of 1.6 s.
     """
     for name in FRAMES:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # what Python takes for a module that is not there
     later = ModuleType(NOTEBOOKS)
     vars(later)["__getattr__"] = _of_notebooks
     sys.modules.setdefault(NOTEBOOKS, later)
+    gc.freeze()
 
 
 def _of_notebooks(name: str) -> Any:
