@@ -6,6 +6,7 @@ that counts them is summed up again there, and one figure that differs stops the
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -79,13 +80,8 @@ CUSTOMERS_OUT = """
     SELECT to_char(fecha, 'YYYY-MM-01'), sum(clientes)::bigint
     FROM cobertura WHERE estado = 'observed' AND motivo IS DISTINCT FROM 'not in pattern' GROUP BY 1
 """
-LIVE_HOURS = "SELECT nombre_region, hora_utc, clientes FROM horas_30_dias"
-LIVE_NOW = """
-    SELECT u.nombre_region, u.ultima_hora, u.clientes, u.hora_anterior, u.cambio,
-           count(*) FILTER (WHERE h.estado = 'observed'), count(*) FILTER (WHERE h.estado = 'gap'),
-           count(*) FILTER (WHERE h.estado = 'unasked')
-    FROM ultima_hora_regiones AS u JOIN horas_30_dias AS h USING (codigo_region) GROUP BY 1, 2, 3, 4, 5
-"""
+LIVE_HOURS = "SELECT nombre_region, hora_utc, clientes, estado FROM horas_30_dias"
+LIVE_NOW = "SELECT nombre_region, ultima_hora, clientes, hora_anterior, cambio FROM ultima_hora_regiones"
 LIVE_OPEN = """
     SELECT * FROM (
         SELECT nombre_region,
@@ -244,7 +240,7 @@ def assert_live(counted: Counted, items: Items) -> None:
     held: dict[tuple[Any, ...], Any]
     held = {
         (region, iso(hour)): customers
-        for region, hour, customers in counted["live_hours"]
+        for region, hour, customers, _ in counted["live_hours"]
         if region in named or customers
     }
     told: dict[tuple[Any, ...], Any] = {
@@ -254,7 +250,12 @@ def assert_live(counted: Counted, items: Items) -> None:
     }
     _compare("live_30d", told, held, told.keys() | held.keys())
 
-    held = {row[:1]: _plain(row[1:]) for row in counted["live_now"] if row[0] in named or row[0] != UNKNOWN}
+    states = Counter((region, state) for region, _, _, state in counted["live_hours"])
+    held = {
+        row[:1]: _plain((*row[1:], *(states[row[0], state] for state in ("observed", "gap", "unasked"))))
+        for row in counted["live_now"]
+        if row[0] in named or row[0] != UNKNOWN
+    }
     now = ("ultima_hora", "clientes", "hora_anterior", "cambio", "observadas", "sin_dato", "no_preguntadas")
     told = {(one["nombre_region"],): tuple(one[key] for key in now) for one in items}
     _compare("live_30d", told, held, told.keys() | held.keys())
