@@ -66,10 +66,8 @@ class Told:
         told = _with(told, ["region", "comuna"], "codigo_comuna", names.place)
         told = _with(told, ["empresa"], "nombre_empresa", names.company)
         told = _with(told, ["inicio"], "fecha_inicio", parse_start, pl.Date)
-        day, whole = (
-            pl.col("fecha_inicio"),
-            pl.all_horizontal(pl.col("dia", "mes", "anho", "fecha_inicio").is_not_null()),
-        )
+        day = pl.col("fecha_inicio")
+        whole = pl.all_horizontal(pl.col("dia", "mes", "anho", "fecha_inicio").is_not_null())
         same = (pl.col("dia") == day.dt.day()) & (pl.col("mes") == day.dt.month()) & (pl.col("anho") == day.dt.year())
         return told.with_columns(
             geo_desconocida=pl.col("codigo_comuna").cast(pl.String).str.ends_with("000"),
