@@ -3,8 +3,8 @@
 import json
 import os
 import select
-import subprocess
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -72,10 +72,9 @@ def test_the_message_names_file_hour_row_and_field(month: str, spoiled: Work) ->
 @pytest.mark.skipif(sys.platform != "linux", reason="pipes keep what was written apart on Linux only")
 def test_lines_of_processes_do_not_mix(spoiled: Work) -> None:
     read, write = os.pipe2(os.O_DIRECT)  # each read gives what one write has put in, up to a page
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-    command = spoiled.command("results/gold/all.done", "--keep-going")
+    work = replace(spoiled, environment={"PYTHONUNBUFFERED": "1"})
     pieces = []
-    with subprocess.Popen(command, cwd=spoiled.code, env=environment, stdout=subprocess.DEVNULL, stderr=write):
+    with work.start("results/gold/all.done", "--keep-going", output=write):
         os.close(write)
         while select.select([read], [], [], 120)[0] and (piece := os.read(read, 1 << 16)):
             pieces.append(piece)

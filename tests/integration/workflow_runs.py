@@ -65,15 +65,15 @@ class Work:
             "--configfile", str(settings),
         ]  # fmt: skip
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Snakemake in a process group of its own."""
+    def start(self, *arguments: str, output: int = subprocess.PIPE) -> subprocess.Popen[str]:
+        """Snakemake in a process group of its own; what it prints goes to `output`."""
         hidden = ("OUTAGES_NOW", "DATABASE_URL", "SUPABASE_URL", "SUPABASE_KEY")
         kept = {name: value for name, value in os.environ.items() if name not in hidden}
         return subprocess.Popen(
             self.command(*arguments),
             cwd=self.code,
             env=kept | self.environment,
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,

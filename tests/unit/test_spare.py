@@ -1,4 +1,4 @@
-"""Imports that Snakemake's main process is spared: frames are as if not installed, notebooks wait to be used."""
+"""What Snakemake's main process is spared: frames and notebooks that nobody uses, and a search for garbage."""
 
 import subprocess
 import sys

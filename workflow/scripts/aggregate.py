@@ -62,7 +62,7 @@ def aggregate(
     payload that the dashboard could not read; nothing is then published.
     """
     told = [read_json(path) for path in receipts]
-    silver, sums, states = (_beside(receipts, kind) for kind in (".parquet", ".regions.parquet", ".hours.parquet"))
+    silver, sums, states = (_files_of(receipts, kind) for kind in (".parquet", ".regions.parquet", ".hours.parquet"))
     table = settings["investments"]["table"]
     base = pl.read_parquet(customers)
     works = read_projects(Path(table) if table else SAMPLE, _names())
@@ -88,8 +88,8 @@ def aggregate(
     log().info("payloads", **{name: len(items) for name, items in computed.items()})
 
 
-def _beside(receipts: list[Path], kind: str) -> list[Path]:
-    """The files of a kind that lie beside the receipts."""
+def _files_of(receipts: list[Path], kind: str) -> list[Path]:
+    """The files of a kind, each of which lies beside its receipt."""
     files = [path.with_suffix(kind) for path in receipts]
     for file in files:
         if not file.exists():

@@ -1,4 +1,7 @@
-"""How far long work is: a bar that is drawn over when a person watches, else a plain line now and then."""
+"""How far long work is: a bar that is drawn over when a person watches, else a plain line now and then.
+
+And what lets the lines of processes that write to one place stay whole.
+"""
 
 from __future__ import annotations
 
