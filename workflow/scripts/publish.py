@@ -164,7 +164,9 @@ def _differing(ours: dict[str, Any], public: dict[str, Any]) -> list[str]:
 
 
 def _equal(one: Any, other: Any) -> bool:
-    """As `same`; most are equal to the byte, which is told ten times sooner."""
+    """As `same`; most items are equal to the byte, which is told ten times sooner."""
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_equal, one, other))
     with suppress(OverflowError):  # an integer of more than 64 bits, which jsonb makes of 1e300
         if msgspec.json.encode(one, order="sorted") == msgspec.json.encode(other, order="sorted"):
             return True

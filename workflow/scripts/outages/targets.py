@@ -124,10 +124,10 @@ class WarehouseTarget:
             return dict(self.connection.execute(f"SELECT id, data FROM {TABLE} ORDER BY id".encode()).fetchall())
 
     def write(self, payloads: Mapping[str, Any]) -> None:
-        """Insert or replace payloads in one statement."""
+        """Insert or replace payloads in one statement; as binary parameters, whose texts need no escaping."""
         statement = f"""
             INSERT INTO {TABLE} (id, data, updated_at)
-            SELECT id, data::jsonb, now() FROM unnest(%s::text[], %s::text[]) AS sent (id, data)
+            SELECT id, data::jsonb, now() FROM unnest(%b::text[], %b::text[]) AS sent (id, data)
             ON CONFLICT (id) DO UPDATE SET data = excluded.data, updated_at = excluded.updated_at
         """
         texts = [json.dumps(data, ensure_ascii=False, allow_nan=False) for data in payloads.values()]

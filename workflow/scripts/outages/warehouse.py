@@ -233,7 +233,7 @@ def sync_dimensions(conn: Connection, resources: Path) -> None:
         conn.execute(
             """
             INSERT INTO dim_geografia AS d
-            SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+            SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[])
             ON CONFLICT (codigo_comuna) DO UPDATE SET
                 nombre_comuna = excluded.nombre_comuna, codigo_region = excluded.codigo_region,
                 nombre_region = excluded.nombre_region, provincia = excluded.provincia
@@ -243,7 +243,7 @@ def sync_dimensions(conn: Connection, resources: Path) -> None:
         )
         conn.execute(
             """
-            INSERT INTO dim_empresa AS d SELECT * FROM unnest(%s::int[], %s::text[])
+            INSERT INTO dim_empresa AS d SELECT * FROM unnest(%b::int[], %b::text[])
             ON CONFLICT (id_empresa) DO UPDATE SET nombre_empresa = excluded.nombre_empresa
             WHERE d.nombre_empresa <> excluded.nombre_empresa
             """,
