@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -209,3 +210,44 @@ def test_a_large_map_is_quick() -> None:
     began = time.process_time()
     validate("market_map", GOOD["market_map"] * 3_000, SCHEMAS)
     assert time.process_time() - began < 1.5
+
+
+@pytest.mark.parametrize("payload_id", GOOD)
+def test_every_number_is_exact(payload_id: str) -> None:
+    """Of each number that the payload holds: the same as a float where an integer belongs, NaN, and Infinity."""
+    tried = 0
+    for keys, value in numbers_of(GOOD[payload_id]):
+        for wrong in (math.nan, math.inf, *([float(value)] if is_integer(payload_id, keys) else [])):
+            items = copy.deepcopy(GOOD[payload_id])
+            parent: Any = items
+            for key in keys[:-1]:
+                parent = parent[key]
+            parent[keys[-1]] = wrong
+            with pytest.raises(OutagesError, match="PAYLOAD_SCHEMA"):
+                validate(payload_id, items, SCHEMAS)
+            tried += 1
+    assert tried
+
+
+def numbers_of(value: Any, keys: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], int | float]]:
+    """Every number within a value, with the keys that lead to it."""
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from numbers_of(inner, (*keys, key))
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield keys, value
+
+
+def is_integer(payload_id: str, keys: tuple[Any, ...]) -> bool:
+    """Whether the schema asks for an integer there, of which it may be one among several kinds."""
+    nodes = [json.loads((SCHEMAS / f"{payload_id}.schema.json").read_text())]
+    for key in keys:
+        nodes = [one for node in nodes for one in node.get("oneOf", [node])]
+        inner = [
+            node.get("items")
+            if isinstance(key, int)
+            else node.get("properties", {}).get(key, node.get("additionalProperties"))
+            for node in nodes
+        ]
+        nodes = [node for node in inner if node]
+    return any(node.get("type") in ("integer", ["integer", "null"]) for node in nodes)

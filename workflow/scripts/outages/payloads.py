@@ -1,7 +1,6 @@
 """Payloads of the dashboard: valid against their JSON Schema or not written at all.
 
-The schemas are workflow/schemas/payloads/{id}.schema.json (draft 2020-12). Stricter than JSON Schema by itself:
-an integer is an int (3.0 is not), and NaN or Infinity is no number.
+The schemas are workflow/schemas/payloads/{id}.schema.json (draft 2020-12), with exact numbers (exact.py).
 """
 
 from __future__ import annotations
@@ -9,16 +8,21 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
-from jsonschema import Draft202012Validator, SchemaError
+from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
 from .errors import OutagesError
+from .exact import Check, inexact
 from .files import json_bytes, replacing
+
+#: In a text it costs a walk through the payload, no more.
+_NEGATIVE_ZERO = re.compile(rb"-0\.0\b")
 
 
 def _is_integer(_checker: object, value: object) -> bool:
@@ -41,11 +45,11 @@ def validate(payload_id: str, value: Any, schemas_dir: Path) -> None:
     Raises `OutagesError` PAYLOAD_SCHEMA, with id, path of the item ("$[3].mes") and what is wrong there, for the
     first error; also when there is no schema of that name, or it is no valid schema.
     """
-    strict, quick = _validators(payload_id, schemas_dir)
+    schema, quick, is_inexact = _validators(payload_id, schemas_dir)
     # Most payloads are valid, which the quick validator tells fifty times sooner. What it refuses the strict one names.
-    if quick.is_valid(value) and not _inexact(value, strict.schema):
+    if quick.is_valid(value) and not is_inexact(value):
         return
-    error = next(strict.iter_errors(value), None)
+    error = next(_STRICT(schema, format_checker=_STRICT.FORMAT_CHECKER).iter_errors(value), None)
     if error is not None:
         # A whole payload in the message of an error would hide it.
         message = error.message if len(error.message) <= 300 else f"{error.message[:300]} ..."
@@ -59,7 +63,9 @@ def write_payload(payload_id: str, value: Any, path: Path, schemas_dir: Path) ->
     """
     validate(payload_id, value, schemas_dir)
     try:
-        content = json_bytes(_positive_zeros(value))
+        content = json_bytes(value)
+        if _NEGATIVE_ZERO.search(content):
+            content = json_bytes(_positive_zeros(value))
     except (TypeError, ValueError) as error:
         raise _wrong(payload_id, f"cannot be written as JSON: {error}") from error
     with replacing(path) as part:
@@ -78,31 +84,18 @@ def _positive_zeros(value: Any) -> Any:
     return value
 
 
-def _inexact(value: Any, schema: dict[str, Any]) -> bool:
-    """Whether a float stands where an integer should, or one is no finite number: plain JSON Schema lets 3.0 pass."""
-    schema = next((one for one in schema.get("oneOf", ()) if isinstance(value, list) == ("items" in one)), schema)
-    if isinstance(value, float):
-        kinds = schema.get("type", ())
-        return not math.isfinite(value) or ("integer" in kinds and "number" not in kinds)
-    if isinstance(value, list):
-        return any(_inexact(item, schema.get("items", {})) for item in value)
-    if isinstance(value, dict):
-        inner, other = schema.get("properties", {}), schema.get("additionalProperties", {})
-        return any(_inexact(item, inner.get(name) or other or {}) for name, item in value.items())
-    return False
-
-
 @cache
-def _validators(payload_id: str, schemas_dir: Path) -> tuple[Any, Any]:
+def _validators(payload_id: str, schemas_dir: Path) -> tuple[dict[str, Any], Any, Check]:
+    """(the schema, the quick validator, the check of its numbers)."""
     path = schemas_dir / f"{payload_id}.schema.json"
     try:
         schema = json.loads(path.read_bytes())
-        _STRICT.check_schema(schema)
+        quick = jsonschema_rs.Draft202012Validator(schema)
     except FileNotFoundError as error:
         raise _wrong(payload_id, f"there is no schema {path}", file=str(path)) from error
-    except (ValueError, SchemaError) as error:
+    except ValueError as error:
         raise _wrong(payload_id, f"{path} is no JSON Schema: {error}", file=str(path)) from error
-    return _STRICT(schema, format_checker=_STRICT.FORMAT_CHECKER), jsonschema_rs.Draft202012Validator(schema)
+    return schema, quick, inexact(schema) or (lambda _: False)
 
 
 def _wrong(payload_id: str, why: str, **facts: object) -> OutagesError:
