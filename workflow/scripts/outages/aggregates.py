@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from .events import GOLDEN_SCHEMA
+from .once import read_once
 from .reliability import COUNTRY_NAME
 
 Items = list[dict[str, Any]]
@@ -128,7 +129,7 @@ def coverage_hours(states: list[Path], receipts: list[dict[str, Any]]) -> Items:
     months = {str(path): f"{receipt['month']}-01" for path, receipt in zip(states, receipts, strict=True)}
     counts = {state: (pl.col("estado") == state).sum().cast(pl.Int64) for state in ("observed", "gap", "unasked")}
     return (
-        pl.scan_parquet(list(months), include_file_paths="file")
+        read_once(states)
         .filter(pl.col("motivo").ne_missing("not in pattern"))
         .group_by(mes=pl.col("file").replace_strict(months), hora=pl.col("hora").cast(pl.Int64))
         .agg(**counts)

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from .clock import months_between
+from .once import read_once
 from .regional import observed
 
 Items = list[dict[str, Any]]
@@ -71,7 +72,7 @@ def monthly(states: Sequence[Path], receipts: Sequence[Mapping[str, Any]]) -> li
         return []
     levels: dict[str, tuple[float, float]] = {
         file: tuple(medians)
-        for file, *medians in observed(pl.scan_parquet(list(states), include_file_paths="file"))
+        for file, *medians in observed(read_once(states))
         .group_by("file")
         .agg(pl.col(list(MEASURES)).median())
         .collect()

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from .errors import OutagesError
+from .once import read_once
 from .openings import of_shape_b
 from .parts import joined
 
@@ -34,11 +35,10 @@ def timeline(states: Iterable[tuple[Path, int]], max_gap_hours: int) -> pl.DataF
     of the run of snapshots that nothing cuts), first and last (numbers k of that run's ends), missing (hours
     without data up to and including this one). Only observed hours are kept.
     """
-    steps = pl.DataFrame(
-        [(str(path), step) for path, step in states], schema={"file": pl.String, "step": pl.Int64}, orient="row"
-    )
+    of_file = {str(path): step for path, step in states}
+    steps = pl.DataFrame(list(of_file.items()), schema={"file": pl.String, "step": pl.Int64}, orient="row")
     hours = (
-        pl.scan_parquet(steps["file"].to_list(), include_file_paths="file")
+        read_once([Path(file) for file in of_file])
         .filter(pl.col("motivo") != "not in pattern")
         .join(steps.lazy(), on="file")
         .select("hora_utc", "fecha", "estado", "motivo", "formato", "step")

@@ -21,6 +21,7 @@ import polars as pl
 
 from .clock import iso
 from .events import timeline
+from .once import read_once
 from .regional import asked_hours
 
 Items = list[dict[str, Any]]
@@ -101,7 +102,7 @@ def regional(
         .with_columns(observed=pl.col("k").is_not_null())
         .sort("hora_utc")
     )
-    out = pl.scan_parquet(list(sums)).select("nombre_region", "hora_utc", "clientes").collect()
+    out = read_once(sums).select("nombre_region", "hora_utc", "clientes").collect()
     base = customers.filter(~pl.col("codigo_region").is_in(["CL", "00"]))
     trusted = [one["month"] for one in receipts if (one["coverage"] or 0) >= COVERAGE]
     usual = pl.when(pl.col("mes").is_in(trusted)).then(pl.col("clientes").median())

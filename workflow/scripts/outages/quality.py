@@ -13,6 +13,8 @@ from typing import Any
 
 import polars as pl
 
+from .once import read_once
+
 Items = list[dict[str, Any]]
 
 COUNTRY = "CHILE"
@@ -66,7 +68,7 @@ def _of_hours(states: Sequence[Path]) -> dict[str, tuple[int, int, set[str]]]:
         return {}
     asked = pl.col("motivo") != "not in pattern"
     hours = (
-        pl.scan_parquet(list(states), include_file_paths="file")
+        read_once(states)
         .filter(pl.col("estado") == "observed")
         .group_by("file")
         .agg(pl.len(), pl.col("revisiones").sum(), pl.col("formato").filter(asked).unique())
@@ -99,7 +101,7 @@ def _of_observations(sums: Sequence[Path]) -> dict[tuple[str, str], dict[str, in
     if not sums:
         return {}
     by_region = (
-        pl.scan_parquet(list(sums), include_file_paths="file")
+        read_once(sums)
         .group_by("file", "nombre_region")
         .agg(
             observations=pl.col("observaciones").sum(),

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import polars as pl
 
+from .once import read_once
+
 #: Columns of results/silver/{month}.regions.parquet, sorted by the first two.
 REGIONS_SCHEMA: dict[str, Any] = {
     "hora_utc": pl.Datetime("us", "UTC"), "nombre_region": pl.String, "clientes": pl.Int64,
@@ -80,7 +82,7 @@ def asked_hours(states: Sequence[Path], receipts: Iterable[Mapping[str, Any]]) -
         orient="row",
     )
     return (
-        pl.scan_parquet(list(states))
+        read_once(states)
         .filter(_ASKED)
         .select(
             "hora_utc",

@@ -17,6 +17,7 @@ import polars as pl
 
 from .denominators import COUNTRY
 from .major_days import Threshold, bases, threshold
+from .once import read_once
 from .regional import asked_hours, rises_between_months
 
 Items = list[dict[str, Any]]
@@ -86,7 +87,7 @@ def daily(
         completo=pl.col("observed").all(),
         terminado=pl.col("over").all(),
     )
-    found = pl.concat([pl.scan_parquet(list(sums)).collect(), rises_between_months(silver, hours)], how="diagonal")
+    found = pl.concat([read_once(sums).drop("file").collect(), rises_between_months(silver, hours)], how="diagonal")
     by_day = (
         found.join(hours.select("hora_utc", "fecha", "step"), on="hora_utc")
         .group_by("fecha", "nombre_region")
