@@ -313,6 +313,15 @@ def test_ghosts_do_not_crowd_out(tmp_path: Path) -> None:
     assert [item["rank_without_ghosts"] for item in items] == [None, 1, 2, 3, None, 4, 5, 6, 7, 8, 9, 10]
 
 
+def test_ghosts_below_the_few_that_are_none_are_ranked() -> None:
+    """A year of two events and three ghosts, smaller and larger ones: all five have their place."""
+    events = [event(n, customers=100 * n, fantasma=n in (1, 2, 4)) for n in range(1, 6)]
+    items = [one for one in events_top(golden(*events)) if (one["period"], one["criterion"]) == ("2025", "customers")]
+    assert [item["clientes_afectados"] for item in items] == [500, 400, 300, 200, 100]
+    assert [item["rank"] for item in items] == [1, 2, 3, 4, 5]
+    assert [item["rank_without_ghosts"] for item in items] == [1, None, 2, None, None]
+
+
 def test_ties_go_to_the_earlier() -> None:
     items = events_top(golden(event(3, fecha_inicio=None, formato="B"), event(2)))
     assert [item["inicio"] for item in items[:2]] == [iso(2), iso(3)]

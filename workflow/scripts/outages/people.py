@@ -43,6 +43,7 @@ BACK = (50, 90, 95)
 HORIZON = 720
 _OF_STORM = ("nombre_region", "begin", "peak_at", "peak_customers", "background", "step_hours")
 CRITERIA = {"customers": "clientes_afectados", "customer_hours": "clientes_hora"}
+_YEAR = pl.col("fecha_dt").dt.year()
 
 
 class Series(NamedTuple):
@@ -62,23 +63,43 @@ def events_top(golden: pl.DataFrame) -> Items:
 
     Ghosts are ranked as any event; `rank_without_ghosts` leaves them out, and the ten of either ranking are listed.
     """
-    items = []
-    of_year = golden["fecha_dt"].dt.year()
-    years = sorted(of_year.unique())
-    for period in [*map(str, years), "all"]:
-        part = golden if period == "all" else golden.filter(of_year == int(period))
-        for criterion, column in CRITERIA.items():
-            # What is below the ten largest that are no ghosts is in neither ranking; sorting it all takes a second.
-            live_largest = part.filter(~pl.col("fantasma"))[column].top_k(LARGEST).min()
-            rest = part.filter(pl.col(column) >= live_largest) if live_largest is not None else part
-            ordered = rest.sort([column, "inicio", "hash_id"], descending=[True, False, False])
-            live = (~pl.col("fantasma")).cast(pl.Int64).cum_sum()
-            ranked = ordered.with_columns(
-                rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int64),
-                rank_without_ghosts=pl.when(~pl.col("fantasma")).then(live),
-            ).filter((pl.col("rank") <= LARGEST) | (pl.col("rank_without_ghosts") <= LARGEST))
-            items += [{"period": period, "criterion": criterion} | _plain(row) for row in ranked.to_dicts()]
-    return items
+    live = ~pl.col("fantasma")
+    tenth = (
+        pl.when(live.sum() >= LARGEST).then(pl.col(name).filter(live).top_k(LARGEST).min().alias(name))
+        for name in CRITERIA.values()
+    )
+    least = golden.lazy().group_by(year=_YEAR).agg(*tenth).collect()
+    ranked = pl.concat(
+        [
+            _ranked(golden, criterion, dict(least.select("year", column).iter_rows()))
+            for criterion, column in CRITERIA.items()
+        ]
+    )
+    # Years, then "all"; the criteria of a period in their order.
+    return [_plain(item) for item in ranked.sort("period", maintain_order=True).to_dicts()]
+
+
+def _ranked(golden: pl.DataFrame, criterion: str, least: Mapping[int, int | None]) -> pl.DataFrame:
+    """What `events_top` lists by one criterion, by period and rank.
+
+    `least` is the tenth largest value of each year among the events that are no ghosts, None where there are fewer:
+    what lies below it is in neither ranking of its year, nor of all.
+    """
+    column = CRITERIA[criterion]
+    # Most lie below the least of all years, which is told in one look.
+    large = golden.filter(pl.col(column) >= min((value or 0 for value in least.values()), default=0))
+    found = large.filter(pl.col(column) >= _YEAR.replace_strict(least, return_dtype=pl.Int64).fill_null(0))
+    periods = pl.concat([found.with_columns(period=_YEAR.cast(pl.String)), found.with_columns(period=pl.lit("all"))])
+    ordered = periods.sort(["period", column, "inicio", "hash_id"], descending=[False, True, False, False])
+    live = ~pl.col("fantasma")
+    return (
+        ordered.with_columns(
+            rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("period"),
+            rank_without_ghosts=pl.when(live).then(live.cast(pl.Int64).cum_sum().over("period")),
+        )
+        .filter((pl.col("rank") <= LARGEST) | (pl.col("rank_without_ghosts") <= LARGEST))
+        .select("period", *golden.columns, "rank", "rank_without_ghosts", criterion=pl.lit(criterion))
+    )
 
 
 def regional(
