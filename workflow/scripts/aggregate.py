@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from outages import aggregates, people
-from outages.agreement import Counted, assert_agreement, count, count_observations
+from outages.agreement import Counted, assert_agreement, count, count_largest, count_observations
 from outages.beside import beside
 from outages.breaks import breaks as find_breaks
 from outages.denominators import sum_of_regions
@@ -75,10 +75,11 @@ def aggregate(
         broken, breaks = find_breaks(states, told)
         computed = {"company_ranking": ranking, "breaks": broken, **of_works(works, groups)}
         computed |= of_events(events, groups, told, base)
+        largest = start(count_largest, conn, computed["events_top"])
         computed |= of_hours(events, silver, sums, states, told, base, settings, breaks)
         counted, healed = counting()
         tell_healed(healed)
-        assert_agreement(conn, computed, unknown, counted)
+        assert_agreement(computed, unknown, counted, largest())
     written = {path.stem: write_payload(path.stem, computed[path.stem], path, SCHEMAS) for path in payloads}
     about = describe(told, settings, unknown, aggregates.totals(events), written, breaks)
     about |= {"customers": sum_of_regions(base.iter_rows(named=True)), "notes": notes(works, sample=not table)}
