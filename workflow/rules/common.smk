@@ -42,7 +42,8 @@ wildcard_constraints:
 
 
 onstart:
-    shell.executable(RUN.begin() or "bash")
+    needed = any("cluster" in job.rule.params.keys() for job in workflow.dag.needrun_jobs())
+    shell.executable(RUN.begin(database=needed) or "bash")
     write_json(config, LAST)  # of the run, for who asks later what it was made with
     if workflow.local_exec:
         # Cores limit the jobs here. Snakemake's limit of jobs a second would look at all jobs that are ready once more

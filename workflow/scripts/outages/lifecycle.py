@@ -11,24 +11,27 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import history
 from .errors import OutagesError
 from .progress import keep_whole
 from .warm import Warm
 
+if TYPE_CHECKING:
+    from .postgres import Embedded
+
 
 class Run:
     """Begun by the main process of a real run (never by a dry run), ended when it ends.
 
     The lock replaces Snakemake's own: the kernel frees it however the process ends, so a run that was killed
-    leaves nothing to unlock. The claim keeps the embedded database up between jobs; the first job that needs
-    the database starts it, the last claim that is given back stops it.
+    leaves nothing to unlock. The claim keeps the embedded database up between jobs; it is started while the first jobs
+    are at work, or by the one that needs it first; the last claim that is given back stops it.
     """
 
     def __init__(self, cluster: str, lock: str, remote: bool = False) -> None:
@@ -43,10 +46,11 @@ class Run:
         self._interrupted = False
         self._number = ""
 
-    def begin(self) -> str | None:
+    def begin(self, database: bool = False) -> str | None:
         """Take the lock and the claim; the shell for the jobs, None for the usual one (see warm.py).
 
-        A second run in the same directory says so and stops.
+        With `database` jobs need it: the embedded one is started meanwhile. A second run in the same directory says so
+        and stops.
         """
         self._lock.parent.mkdir(parents=True, exist_ok=True)
         opened = self._held.enter_context(self._lock.open("a+"))
@@ -70,7 +74,11 @@ class Run:
         if not os.environ.get("DATABASE_URL"):
             from .postgres import Embedded
 
-            self._held.enter_context(Embedded(Path(self.cluster)).claim())
+            embedded = self._held.enter_context(Embedded(Path(self.cluster)).claim())
+            if database:
+                starting = threading.Thread(target=_started, args=[embedded])
+                starting.start()
+                self._held.callback(starting.join)
         warm = Warm()
         self._held.callback(warm.stop)
         return warm.start()
@@ -116,6 +124,12 @@ class Run:
             problem = OutagesError("HISTORY_WRITE", f"The record of this failure was not written: {error}")
         if problem:
             print(problem, file=sys.stderr, flush=True)
+
+
+def _started(embedded: Embedded) -> None:
+    """Start the server before the first job needs it. What hinders it hinders that job too, which tells it."""
+    with suppress(OutagesError, OSError):
+        embedded.ensure_started()
 
 
 def at_work(lock: Path) -> int | None:

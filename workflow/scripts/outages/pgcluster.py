@@ -128,8 +128,13 @@ class Cluster:
         if self.pid() is None:
             return
         programs, socket = find_programs(), self.socket
-        arguments = ("stop", "-D", self.data, "-m", "fast", "-w", "-t", START_SECONDS)
+        arguments = ("stop", "-D", self.data, "-m", "fast", "-W")
         self._run(programs / "pg_ctl", *arguments, account=self._account(programs), code="PG_STOP")
+        deadline = time.monotonic() + START_SECONDS
+        while self.pid() is not None:  # pg_ctl itself would look ten times a second, and most stops take less
+            if time.monotonic() > deadline:
+                raise OutagesError("PG_STOP", f"PostgreSQL in {self.directory} does not stop: see {self.log}.")
+            time.sleep(0.005)
         if socket.parent != self.directory:
             with suppress(OSError):
                 socket.rmdir()
