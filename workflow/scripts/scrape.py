@@ -59,6 +59,7 @@ def scrape(
     wanted = pattern_labels(month, hours, parse_iso(through))
     kind = source["kind"]
     refuse_no_contact(kind, http["contact"])
+    in_progress = parse_iso(through) < month_end(month)
     with kept.writing(kind) as (writer, answers, torn):
         if torn:
             log().warning("torn_frame_repaired", code="STORE_TORN", bytes=torn, file=str(kept.path))
@@ -75,7 +76,6 @@ def scrape(
             intake = Intake(writer, answers, usual, kind, Path(quarantine) / month)
             clock = simulated(parse_iso(now)) if pretend else lambda: datetime.now(UTC)
             due = hours_to_ask(wanted, by_hour(answers), clock())
-            in_progress = parse_iso(through) < month_end(month)
             if due:
                 _announce(month, due, http)
                 _ask(folder, intake, writer, due, http, clock, tolerance if in_progress else None)
@@ -83,7 +83,7 @@ def scrape(
         known = by_hour(answers)
         if not accept_implausible:
             refuse_long_runs(month, wanted, known)
-        seal(answers, bronze)
+        seal(answers, bronze, in_progress)
         observed = sum(any(answer.outcome == "observed" for answer in known.get(label, ())) for label in wanted)
         left = {} if kind == "recorded" else open_hours(wanted, known)
         tell(f"{observed:,} of {len(wanted):,} hours have an answer, {len(left):,} are to be asked again")
