@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from outages.errors import OutagesError
 from outages.events import GOLDEN_SCHEMA, events, timeline
 from outages.parts import parts_of
 from outages.silver import HOURS_SCHEMA
@@ -171,3 +172,13 @@ def test_an_event_across_two_months_is_one(tmp_path: Path) -> None:
     assert found.select("clientes_afectados", "clientes_hora", "observaciones").rows() == [(900, 2300, 3)]
     again = events([], files[::-1], timeline(hours[::-1], 6), 500, 2)
     assert again.equals(found)
+
+
+def test_an_event_of_an_hour_that_nobody_observed_is_refused(tmp_path: Path) -> None:
+    """Parts of a month whose states have since been made anew, without an hour that an event begins in."""
+    build(tmp_path, [500, 600, 700], "A")
+    seen = timeline([(tmp_path / "hours.parquet", 1)], 6)
+    with pytest.raises(OutagesError, match="EVENT_HOURS"):
+        events([tmp_path / "parts.parquet"], [], seen.filter(pl.col("k") > 0), 500, 2)
+    with pytest.raises(OutagesError, match="EVENT_HOURS"):
+        events([tmp_path / "parts.parquet"], [], seen.filter(pl.col("k") < 2), 500, 2)

@@ -29,7 +29,7 @@ from outages.projects import Project, investment_roi, notes, projects_dist, read
 from outages.quality import quality
 from outages.rates import rates
 from outages.reliability import daily, reliability
-from outages.reporting import log, run, tell
+from outages.reporting import log, run, say, tell
 from outages.sensitivity import sensitivity
 from outages.settings import digest
 from outages.validation import investment_validation
@@ -103,8 +103,14 @@ def _counted(conn: "Connection", receipts: Receipts, silver: Path, golden: Path)
     """What the warehouse counts, once it holds every row of the months and the events; the months loaded for it."""
     held = count_observations(conn)
     healed = heal(conn, receipts, silver, held)
-    heal_events(conn, golden)
-    return count(conn, None if healed else held), healed
+    if healed:
+        held = count_observations(conn)
+    counted = count(conn, held)
+    if heal_events(conn, golden, rows=counted["events"][0][0]):
+        log().warning("events_loaded_again", code="WAREHOUSE_STALE", file=str(golden))
+        say(f"  the database did not hold the events of {golden}: loaded again")
+        counted = count(conn, held)
+    return counted, healed
 
 
 def of_works(works: list[Project], groups: pl.DataFrame) -> Payloads:

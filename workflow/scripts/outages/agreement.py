@@ -56,13 +56,17 @@ RATES = """
     FROM sumas GROUP BY GROUPING SETS ((mes, nombre_region), (mes))
 """
 REGIONS = "SELECT nombre_region, sum(clientes)::bigint FROM sumas GROUP BY 1"
+EVENTS = f"SELECT {_EVENTS} FROM sumas"
+YEARS = "SELECT DISTINCT left(mes, 4) FROM sumas"
 # Whatever is as large as the smallest that the payload lists of a year: what it should have listed is among them.
-# Of a year that it does not list, everything.
+# What is smaller than the smallest of all years is passed over before it is joined.
 LARGEST = """
     SELECT periodo, hash_id, inicio, clientes_afectados, clientes_hora
-    FROM (SELECT *, id_tiempo / 10000 AS periodo FROM fact_interrupciones) AS f
-    LEFT JOIN unnest(%s::int[], %s::bigint[], %s::bigint[]) AS menor (periodo, clientes, horas) USING (periodo)
-    WHERE clientes_afectados >= coalesce(clientes, 0) OR clientes_hora >= coalesce(horas, 0)
+    FROM fact_interrupciones
+    JOIN unnest(%s::int[], %s::bigint[], %s::bigint[]) AS menor (periodo, clientes, horas)
+        ON id_tiempo / 10000 = periodo
+    WHERE (clientes_afectados >= %s OR clientes_hora >= %s)
+        AND (clientes_afectados >= clientes OR clientes_hora >= horas)
 """
 #: What each category of eda_quality_stats tells of, in its order.
 CATEGORIES = (
@@ -100,6 +104,8 @@ COUNTS = {
     "unknown_company": UNKNOWN_COMPANY,
     "rates": RATES,
     "regions": REGIONS,
+    "years": YEARS,
+    "events": EVENTS,
     "coverage": COVERAGE,
     "coverage_hours": COVERAGE_HOURS,
     "customers_out": CUSTOMERS_OUT,
@@ -136,7 +142,8 @@ def count_largest(conn: Connection, items: Items) -> list[Any]:
         for criterion, column in CRITERIA.items():
             values = [one[column] for one in listed if (one["period"], one["criterion"]) == (year, criterion)]
             least[criterion].append(min(values) if len(values) == PLACES else 0)
-    return conn.execute(LARGEST, [[int(year) for year in years], *least.values()]).fetchall()
+    of_all = [min(values, default=0) for values in least.values()]
+    return conn.execute(LARGEST, [[int(year) for year in years], *least.values(), *of_all]).fetchall()
 
 
 def assert_agreement(
@@ -155,6 +162,10 @@ def assert_agreement(
     is made.
     """
     _compare_sums(counted, payloads, unknown)
+    held: dict[tuple[Any, ...], Any] = dict.fromkeys(counted["years"], "events")
+    listed = {(one["period"],): "events" for one in payloads["events_top"] if one["period"] != "all"}
+    _compare("events_top", listed, held, listed.keys() | held.keys())
+
     _compare_largest(payloads["events_top"], largest)
 
     [(total, *counts)] = counted["quality"]

@@ -64,8 +64,10 @@ def _replace_months(conn: Connection, events: pl.DataFrame) -> None:
     """Replace the events of the months that differ from what is loaded: row by row when they are few."""
     import polars as pl
 
-    rows = pl.struct(EVENT_COLUMNS).hash()
-    told = events.group_by("mes").agg(filas=pl.len(), one=rows.sum(), other=rows.hash(1).sum())
+    # 64 bits a row, of each column by a seed of its own: a fifth of the time that a struct of them takes.
+    rows = events.select("mes", row=pl.sum_horizontal(pl.col(name).hash(at) for at, name in enumerate(EVENT_COLUMNS)))
+    row = pl.col("row")
+    told = rows.group_by("mes").agg(filas=pl.len(), one=row.hash().sum(), other=row.hash(1).sum())
     # The digests are those of one version of Polars; another one loads everything again.
     new = {mes: f"{pl.__version__} {count} {one:x} {other:x}" for mes, count, one, other in told.iter_rows()}
     old: dict[int, str] = dict(conn.execute("SELECT mes, huella FROM cargas_eventos_mes").fetchall())
@@ -94,18 +96,21 @@ def _replace_months(conn: Connection, events: pl.DataFrame) -> None:
         )
 
 
-def heal_events(conn: Connection, golden: Path) -> bool:
-    """Replace the events when the database holds none, those of another file or not all; whether it had to."""
-    stale = stale_events(conn, golden)
+def heal_events(conn: Connection, golden: Path, rows: int | None = None) -> bool:
+    """Replace the events when the database holds none, those of another file or not all; whether it had to.
+
+    `rows` are those that it holds, where they were counted already.
+    """
+    stale = stale_events(conn, golden, rows)
     if stale:
         replace_events(conn, golden)
     return stale
 
 
-def stale_events(conn: Connection, golden: Path) -> bool:
+def stale_events(conn: Connection, golden: Path, rows: int | None = None) -> bool:
     """Whether the database holds other events than those of the file, or another number of them than it loaded."""
-    held = conn.execute("SELECT golden_sha256, filas FROM cargas_eventos").fetchone()
-    return held != (sha256(golden), _rows_of(conn, "fact_interrupciones"))
+    loaded = conn.execute("SELECT golden_sha256, filas FROM cargas_eventos").fetchone()
+    return loaded != (sha256(golden), _rows_of(conn, "fact_interrupciones") if rows is None else rows)
 
 
 def _rows_of(conn: Connection, table: str) -> int:

@@ -187,8 +187,7 @@ def with_keys(conn: Connection, frame: pl.DataFrame, source: Path) -> pl.DataFra
     companies: dict[str, int] = dict(conn.execute("SELECT nombre_empresa, id_empresa FROM dim_empresa").fetchall())
     communes = [code for (code,) in conn.execute("SELECT codigo_comuna FROM dim_geografia")]
     for column, known in (("nombre_empresa", list(companies)), ("codigo_comuna", communes)):
-        strange = frame[column].unique().drop_nulls()
-        strange = strange.filter(~strange.is_in(known)).sort()
+        strange = frame.filter(~pl.col(column).is_in(known))[column].unique().sort()
         if strange.len():
             message = f"{source} holds {column} {strange[0]!r}, which the dimensions lack: see resources/."
             raise OutagesError("LOAD_UNRESOLVED", message, column=column, values=strange.to_list()[:20])
