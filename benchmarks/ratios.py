@@ -27,6 +27,7 @@ from dedupe import dedupe
 from outages.clock import iso, month_end
 from outages.loading import load_month
 from outages.postgres import Embedded
+from outages.reporting import open_log
 from outages.store import read_lines
 from outages.warehouse import opened
 
@@ -59,6 +60,7 @@ def product_dedupe(bronze: Path, customers: Path, month: str, folder: Path) -> f
         "accept_implausible": False,
         "official": None,
     }
+    open_log(folder / "dedupe.log", "dedupe", month)  # as a job does
     return timed(partial(dedupe, **arguments))[0]
 
 
