@@ -96,6 +96,19 @@ def test_an_edited_script_re_runs_its_stage_and_what_follows(built: Work, place:
     assert work.pending() == []
 
 
+def test_the_database_is_started_for_jobs_that_need_it_alone(built: Work, place: Path) -> None:
+    work = built.copy(place / "needed")
+    log = work.folder / "results/postgres/server.log"
+    told = log.read_text()
+    page = work.folder / "results/dashboard/index.html"
+    page.unlink()
+    work.must("results/dashboard/index.html")
+    work.must("--forceall", "--touch", "results/gold/all.done")
+    assert log.read_text() == told
+    work.must("--forcerun", "window", "results/window.json")
+    assert log.read_text().removeprefix(told).count("ready to accept connections") == 1
+
+
 def test_a_changed_recorded_file_makes_its_month_pending(built: Work, revised: Work, place: Path) -> None:
     assert revise(built.copy(place / "changed")).pending() == sorted([*month_jobs("2025-04"), *LATE])
     silver = "results/silver/2025-04.parquet"

@@ -42,7 +42,12 @@ wildcard_constraints:
 
 
 onstart:
-    needed = any("cluster" in job.rule.params.keys() for job in workflow.dag.needrun_jobs())
+    # Of the jobs that run here some take the database as a param; what is touched runs nothing.
+    run_here = (
+        workflow.local_exec and not workflow.remote_exec and not workflow.touch
+    )
+    pending = workflow.dag.needrun_jobs() if run_here else ()
+    needed = any("cluster" in job.rule.params.keys() for job in pending)
     shell.executable(RUN.begin(database=needed) or "bash")
     write_json(config, LAST)  # of the run, for who asks later what it was made with
     if workflow.local_exec:
