@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from math import fsum
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -35,6 +37,7 @@ UNDEFINED = 0.05
 
 Outcome = dict[tuple[str, str], tuple[int, int, int | None]]
 Receipts = Mapping[str, Mapping[str, Any]]
+Take = Callable[[Sequence[float]], Iterable[float]]
 
 
 class Pair(NamedTuple):
@@ -211,17 +214,14 @@ def interval(first: Pair, second: Pair) -> tuple[float | None, float | None]:
     """
     if min(len(first.months), len(second.months)) < 2:
         return None, None
-    draw = random.Random(SEED)
     effects = []
-    for _ in range(REPLICATES):
-        b = draw.choices(range(len(first.months)), k=len(first.months))
-        a = draw.choices(range(len(second.months)), k=len(second.months))
+    for before, after in _draws(len(first.months), len(second.months)):
         # Both groups share a draw, so that the numbers of months cancel out: sums do for means.
         effect = _effect(
-            sum([first.treated[i] for i in b]),
-            sum([second.treated[i] for i in a]),
-            sum([first.control[i] for i in b]),
-            sum([second.control[i] for i in a]),
+            sum(before(first.treated)),
+            sum(after(second.treated)),
+            sum(before(first.control)),
+            sum(after(second.control)),
         )
         if effect is not None:
             effects.append(effect)
@@ -229,6 +229,16 @@ def interval(first: Pair, second: Pair) -> tuple[float | None, float | None]:
         return None, None
     cuts = statistics.quantiles(effects, n=40, method="inclusive")
     return cuts[0], cuts[-1]
+
+
+@cache
+def _draws(before: int, after: int) -> list[tuple[Take, Take]]:
+    """What takes the months of each replicate out of windows of so many (at least two); the same for all such works."""
+    draw = random.Random(SEED)
+    return [
+        (itemgetter(*draw.choices(range(before), k=before)), itemgetter(*draw.choices(range(after), k=after)))
+        for _ in range(REPLICATES)
+    ]
 
 
 def _placebo(pair: Pair, window: str) -> list[dict[str, Any]]:
