@@ -36,7 +36,7 @@ def bring_in(tmp_path: Path, folder: Path) -> Callable[..., list[Answer]]:
         scrape(
             tmp_path / "bronze" / f"{month}.jsonl.zst", month, str(tmp_path / "answers"),
             {"kind": "recorded", "path": str(folder), "pattern": pattern}, "all", "2024-09-01T04:00:00.000Z", 0, accept,
-            "2026-01-01T00:00:00.000Z", False, {"contact": ""}, str(tmp_path / "quarantine"),
+            "2026-01-01T00:00:00.000Z", False, {"contact": ""}, None, str(tmp_path / "quarantine"),
         )  # fmt: skip
         return Store(tmp_path / "answers", month).read()
 
