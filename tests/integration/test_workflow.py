@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 from outages.agreement import assert_agreement, count, count_largest
 from outages.errors import OutagesError
+from outages.files import sha256
 from outages.postgres import database
 
 from .workflow_runs import DONE, STAGES, Work, checkout, record, when_running
@@ -323,6 +324,18 @@ def test_a_planted_figure_of_a_payload_is_found(built: Work) -> None:
                 spoil(payloads)
                 with pytest.raises(OutagesError, match=f"TOTALS: {payload}, "):
                     agree(conn, payloads)
+
+
+def test_a_receipt_tells_the_digest_of_every_file_of_its_month(built: Work) -> None:
+    """Stages that take the receipt for all of them run again when one is another."""
+    results = built.folder / "results"
+    ends = {"silver": "parquet", "regions": "regions.parquet", "parts": "parts.parquet", "hours": "hours.parquet"}
+    for receipt in (results / "silver").glob("*.json"):
+        told = json.loads(receipt.read_text())
+        files = {name: receipt.with_suffix(f".{end}") for name, end in ends.items()}
+        assert set(files.values()) | {receipt} == set((results / "silver").glob(f"{receipt.stem}.*"))
+        files["bronze"] = results / f"bronze/{receipt.stem}.jsonl.zst"
+        assert {name: told[f"{name}_sha256"] for name in files} == {name: sha256(file) for name, file in files.items()}
 
 
 def test_payloads_tell_their_own_digests(built: Work) -> None:

@@ -59,7 +59,9 @@ def dedupe(
     }
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda path: write_parquet(tables[path](), path), tables))
-    told |= {"bronze_sha256": sha256(bronze), "silver_sha256": sha256(silver), "hours_sha256": sha256(states)}
+    # The receipt stands for all files of the month: it differs when one of them does.
+    files = {"bronze": bronze, "silver": silver, "regions": sums, "parts": parts, "hours": states}
+    told |= {f"{name}_sha256": sha256(path) for name, path in files.items()}
     write_json(told, receipt)
     tell("hours: {observed:,} observed, {gap:,} without an answer, {unasked:,} not asked".format_map(told["hours"]))
     tell(f"{told['rows']['read']:,} rows to {told['observations']:,} observations")
