@@ -93,8 +93,7 @@ class Window:
         silver = self.folder / "silver"
         for month in self.months:
             (silver / f"{month}.json").write_text(json.dumps({"sources": [self.source]}))
-        files = {"silver": "parquet", "states": "hours.parquet", "receipts": "json"}
-        inputs = {name: [str(silver / f"{month}.{end}") for month in self.months] for name, end in files.items()}
+        inputs = {"receipts": [str(silver / f"{month}.json") for month in self.months]}
         return {
             "input": inputs | {"golden": str(self.folder / "golden.parquet")},
             "output": {"moved": str(self.moved)},

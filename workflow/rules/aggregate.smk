@@ -2,7 +2,7 @@
 
 In   results/gold/golden_interrupciones.parquet, results/silver/*, results/customers.parquet
      A month's receipt stands for all its silver files, which one job writes with it: of each input Snakemake takes a
-     digest for each output, and there are 19.
+     digest for each output, and there are 19. So it does for `events` and `window`.
 Out  results/gold/{id}.json      one per id of workflow/schemas/payloads/, valid against its schema
      results/gold/_meta.json     versions, configuration, bronze hashes, coverage, sha256 of every payload
 """

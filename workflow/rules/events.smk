@@ -1,6 +1,7 @@
 """Stage 5: all observations in, events with their high-water marks out.
 
-In   results/silver/*                                every month's observations, states and receipts
+In   results/silver/*                                every month's observations, states and receipts; a receipt
+                                                     stands for all files of its month
      results/load/*                                  the warehouse holds the months
 Out  results/gold/golden_interrupciones.parquet      one row per event; the same facts in fact_interrupciones
 """
@@ -8,9 +9,6 @@ Out  results/gold/golden_interrupciones.parquet      one row per event; the same
 
 rule events:
     input:
-        silver=expand("results/silver/{month}.parquet", month=MONTHS),
-        parts=expand("results/silver/{month}.parts.parquet", month=MONTHS),
-        states=expand("results/silver/{month}.hours.parquet", month=MONTHS),
         receipts=expand("results/silver/{month}.json", month=MONTHS),
         loaded=expand("results/load/{month}.json", month=MONTHS),
     output:

@@ -1,6 +1,6 @@
 """Stage 6: the last 30 days into interrupciones_hot of the target; what leaves it is archived first.
 
-In   results/gold/golden_interrupciones.parquet, results/silver/*
+In   results/gold/golden_interrupciones.parquet, results/silver/*; a receipt stands for all files of its month
 Out  results/window.json             receipt: bounds of the window, rows put, archived and deleted, sizes
      results/cold/{month}.parquet    every version that left the table (a param: no rule may delete it)
 """
@@ -9,8 +9,6 @@ Out  results/window.json             receipt: bounds of the window, rows put, ar
 rule window:
     input:
         golden="results/gold/golden_interrupciones.parquet",
-        silver=expand("results/silver/{month}.parquet", month=MONTHS),
-        states=expand("results/silver/{month}.hours.parquet", month=MONTHS),
         receipts=expand("results/silver/{month}.json", month=MONTHS),
     output:
         moved="results/window.json",

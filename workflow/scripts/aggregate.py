@@ -17,9 +17,8 @@ from outages.agreement import Counted, assert_agreement, count, count_largest, c
 from outages.beside import beside
 from outages.breaks import breaks as find_breaks
 from outages.denominators import sum_of_regions
-from outages.errors import OutagesError
 from outages.event_loading import heal_events
-from outages.files import read_json
+from outages.files import months_files, read_json
 from outages.fingerprint import REPOSITORY, workflow_version
 from outages.live import live_30d
 from outages.loading import heal, tell_healed
@@ -62,7 +61,7 @@ def aggregate(
     payload that the dashboard could not read; nothing is then published.
     """
     told = [read_json(path) for path in receipts]
-    silver, sums, states = (_files_of(receipts, kind) for kind in (".parquet", ".regions.parquet", ".hours.parquet"))
+    silver, sums, states = (months_files(receipts, kind) for kind in (".parquet", ".regions.parquet", ".hours.parquet"))
     table = settings["investments"]["table"]
     base = pl.read_parquet(customers)
     works = read_projects(Path(table) if table else SAMPLE, _names())
@@ -87,16 +86,6 @@ def aggregate(
     write_payload("_meta", [about], meta, SCHEMAS)
     tell(f"{len(written) + 1} payloads, {sum(map(len, computed.values())):,} items; breaks: {len(broken):,}")
     log().info("payloads", **{name: len(items) for name, items in computed.items()})
-
-
-def _files_of(receipts: list[Path], kind: str) -> list[Path]:
-    """The files of a kind, each of which lies beside its receipt."""
-    files = [path.with_suffix(kind) for path in receipts]
-    for file in files:
-        if not file.exists():
-            message = f"{file} is missing, which lay beside its receipt: run the whole workflow, which makes it again."
-            raise OutagesError("SILVER_CHANGED", message, file=str(file))
-    return files
 
 
 def _counted(conn: "Connection", receipts: Receipts, silver: Path, golden: Path) -> tuple[Counted, list[str]]:

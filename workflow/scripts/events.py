@@ -10,7 +10,7 @@ import polars as pl
 from outages import events as build
 from outages.beside import beside
 from outages.event_loading import put_events
-from outages.files import read_json, sha256, write_parquet
+from outages.files import months_files, read_json, sha256, write_parquet
 from outages.loading import heal, prune, tell_healed
 from outages.reporting import log, run, tell
 from outages.store import refuse_mixed
@@ -18,9 +18,6 @@ from outages.warehouse import opened
 
 
 def events(
-    silver: list[Path],
-    parts: list[Path],
-    states: list[Path],
     receipts: list[Path],
     loaded: list[Path],
     golden: Path,
@@ -32,10 +29,12 @@ def events(
 ) -> None:
     """Write golden_interrupciones.parquet and replace fact_interrupciones by the same rows.
 
+    The files of each month lie beside its receipt; SILVER_CHANGED when one does not.
     Months that the database lacks, or holds from other files than the receipts name, are loaded first; those that
     are no longer among the receipts are taken out.
     """
     told = [read_json(path) for path in receipts]
+    silver, parts, states = (months_files(receipts, kind) for kind in (".parquet", ".parts.parquet", ".hours.parquet"))
     refuse_mixed({source for receipt in told for source in receipt["sources"]}, str(silver[0].parent))
     hours = build.timeline(
         [(path, receipt["step_hours"]) for path, receipt in zip(states, told, strict=True)], max_gap_hours

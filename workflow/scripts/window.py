@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from outages import capacity, cold
-from outages.files import read_json, write_json
+from outages.files import months_files, read_json, write_json
 from outages.moving import move
 from outages.reporting import log, run, tell
 from outages.targets import Secret, SupabaseTarget, Target, WarehouseTarget, refuse_half, refuse_synthetic
@@ -19,8 +19,6 @@ from outages.targets import Secret, SupabaseTarget, Target, WarehouseTarget, ref
 
 def window(
     golden: Path,
-    silver: list[Path],
-    states: list[Path],
     receipts: list[Path],
     moved: Path,
     archive: str,
@@ -33,11 +31,13 @@ def window(
 ) -> None:
     """Bring the hot table in line with our rows of the window, and write the receipt `moved`.
 
+    The files of each month lie beside its receipt; SILVER_CHANGED when one does not.
     `archive` is the folder of the cold files. `limits` are the targets' sizes in MB (`publishing` of the
     configuration): beyond 95 % rows that leave still do, and then the stage fails without having put any. `url` and
     `key` name a Supabase project, else the warehouse is the target.
     """
     refuse_half(url, key)
+    silver, states = months_files(receipts, ".parquet"), months_files(receipts, ".hours.parquet")
     synthetic = any("replica" in read_json(path)["sources"] for path in receipts)
     refuse_synthetic(synthetic, url, allow_synthetic)
     with cold.exclusive(Path(archive)), _target(url, key, database_url, Path(cluster)) as target:

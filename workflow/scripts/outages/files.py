@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+from .errors import OutagesError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -51,6 +53,20 @@ def write_parquet(frame: pl.DataFrame, path: Path) -> None:
     """Write a sorted frame as zstd Parquet, whole or not at all; equal frames give equal bytes."""
     with replacing(path) as part:
         frame.write_parquet(part, compression="zstd", compression_level=3, statistics=True, row_group_size=250_000)
+
+
+def months_files(receipts: Iterable[Path], kind: str) -> list[Path]:
+    """The silver files of a kind (such as ".hours.parquet") of some months, each of which lies beside its receipt.
+
+    A receipt stands for all files of its month, which one job writes with it. Raises SILVER_CHANGED for one that is
+    missing.
+    """
+    files = [path.with_suffix(kind) for path in receipts]
+    for file in files:
+        if not file.exists():
+            message = f"{file} is missing, which lay beside its receipt: run the whole workflow, which makes it again."
+            raise OutagesError("SILVER_CHANGED", message, file=str(file))
+    return files
 
 
 def sha256(path: Path) -> str:
