@@ -125,13 +125,15 @@ class Cluster:
 
     def stop(self) -> None:
         """Stop the server where it runs: open transactions roll back, what was committed is on disk."""
-        if self.pid() is None:
+        pid = self.pid()
+        if pid is None:
             return
         programs, socket = find_programs(), self.socket
         arguments = ("stop", "-D", self.data, "-m", "fast", "-W")
         self._run(programs / "pg_ctl", *arguments, account=self._account(programs), code="PG_STOP")
         deadline = time.monotonic() + START_SECONDS
-        while self.pid() is not None:  # pg_ctl itself would look ten times a second, and most stops take less
+        # pg_ctl itself would look ten times a second, and most stops take less. Its file goes before the process does.
+        while _serves(pid, self.data):
             if time.monotonic() > deadline:
                 raise OutagesError("PG_STOP", f"PostgreSQL in {self.directory} does not stop: see {self.log}.")
             time.sleep(0.005)
