@@ -14,7 +14,8 @@ import pytest
 from outages.agreement import assert_agreement, count, count_largest
 from outages.errors import OutagesError
 from outages.files import sha256
-from outages.postgres import database
+from outages.postgres import Embedded, database
+from outages.settings import LAST as SETTINGS
 
 from .workflow_runs import DONE, STAGES, Work, checkout, record, when_running
 
@@ -108,6 +109,16 @@ def test_the_database_is_started_for_jobs_that_need_it_alone(built: Work, place:
     assert log.read_text() == told
     work.must("--forcerun", "window", "results/window.json")
     assert log.read_text().removeprefix(told).count("ready to accept connections") == 1
+
+
+def test_a_run_that_ends_before_its_first_job_leaves_no_database(built: Work, place: Path) -> None:
+    """Where the run notes its settings lies a folder: the run ends while its database starts."""
+    work = built.copy(place / "early")
+    settings = work.folder / SETTINGS
+    settings.unlink()
+    (settings / "in the way").mkdir(parents=True)
+    assert "IsADirectoryError" in work.must_fail("--forcerun", "window", "results/window.json")
+    assert Embedded(work.folder / "results/postgres").cluster.pid() is None
 
 
 def test_a_changed_recorded_file_makes_its_month_pending(built: Work, revised: Work, place: Path) -> None:
@@ -306,11 +317,17 @@ def _no_month(payloads: dict[str, Any]) -> None:
     payloads["reliability"] = [one for one in payloads["reliability"] if one["period"] != "2025-05-01"]
 
 
+def _no_ranked(payloads: dict[str, Any]) -> None:
+    """What is left tells of the year, but is none of the ten."""
+    below = [one for one in payloads["events_top"] if one["period"] != "all"][:1]
+    payloads["events_top"] = [one | {"rank": 11} for one in below]
+
+
 SPOILT = {
     "company_ranking": [_drop_the_last, _swap_the_first, _one_more_unknown, _no_unknown],
     "rates": [_rate, _rate_without_ghosts, _no_rate],
     "investment_roi": [_investment],
-    "events_top": [_no_largest, _largest],
+    "events_top": [_no_largest, _largest, _no_ranked],
     "reliability": [_customer_hours, _no_month],
 }
 

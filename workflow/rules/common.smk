@@ -19,6 +19,11 @@ MONTHS = PLAN.months
 AWAY = "" if PLAN.target == "warehouse" else f" to {PLAN.target}"
 RUN = Run("results/postgres", ".snakemake/run.lock", remote=workflow.remote_exec)
 
+# Rules whose jobs open the warehouse; the last two where it is what is published to.
+OPEN_WAREHOUSE = {"load", "events", "aggregate"}
+if not PLAN.target.startswith("supabase"):
+    OPEN_WAREHOUSE |= {"window", "publish"}
+
 # One scrape at a time for everyone, even when --resources on the command line replaces the profile's.
 workflow.global_resources.setdefault("sec_api", 1)
 
@@ -42,12 +47,12 @@ wildcard_constraints:
 
 
 onstart:
-    # Of the jobs that run here some take the database as a param; what is touched runs nothing.
+    # What is touched, or sent to other machines, opens no database here.
     run_here = (
         workflow.local_exec and not workflow.remote_exec and not workflow.touch
     )
     pending = workflow.dag.needrun_jobs() if run_here else ()
-    needed = any("cluster" in job.rule.params.keys() for job in pending)
+    needed = any(job.rule.name in OPEN_WAREHOUSE for job in pending)
     shell.executable(RUN.begin(database=needed) or "bash")
     write_json(config, LAST)  # of the run, for who asks later what it was made with
     if workflow.local_exec:

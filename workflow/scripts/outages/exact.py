@@ -13,8 +13,10 @@ from typing import Any
 Check = Callable[[Any], bool]
 
 
-def inexact(schema: Mapping[str, Any]) -> Check | None:
+def inexact(schema: Mapping[str, Any] | bool) -> Check | None:
     """The check of what a schema allows; None where that holds no numbers. What has no `type` is not looked at."""
+    if isinstance(schema, bool):
+        return None
     kinds = schema.get("type", ())
     if "oneOf" in schema:
         branches = [check for one in schema["oneOf"] if (check := inexact(one))]
@@ -24,9 +26,9 @@ def inexact(schema: Mapping[str, Any]) -> Check | None:
     if "integer" in kinds:
         return _is_float
     if "array" in kinds:
-        return _of_list(schema.get("items") or {})
+        return _of_list(schema.get("items", True))
     if "object" in kinds:
-        return _of_object(schema.get("properties") or {}, schema.get("additionalProperties") or {})
+        return _of_object(schema.get("properties", {}), schema.get("additionalProperties", True))
     return None
 
 
@@ -38,14 +40,14 @@ def _is_infinite(value: Any) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 
-def _of_list(items: Mapping[str, Any]) -> Check | None:
+def _of_list(items: Mapping[str, Any] | bool) -> Check | None:
     check = inexact(items)
     if check is None:
         return None
     return lambda value: isinstance(value, list) and any(map(check, value))
 
 
-def _of_object(properties: Mapping[str, Any], others: Mapping[str, Any]) -> Check | None:
+def _of_object(properties: Mapping[str, Any], others: Mapping[str, Any] | bool) -> Check | None:
     named = [(name, of_property) for name, schema in properties.items() if (of_property := inexact(schema))]
     other = inexact(others)
     if not named and other is None:

@@ -5,6 +5,7 @@ When it fails it also leaves a record, and tells whoever wants to be told.
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 import signal
@@ -71,17 +72,20 @@ class Run:
         os.environ[history.RUN] = self._number  # the jobs inherit it
         keep_whole(sys.stderr, flushed=True)  # as Snakemake does; its jobs write there too
         self._watch()
+        atexit.register(self._held.close)  # what ends the run before it has well begun does not call `end`
+        embedded = None
         if not os.environ.get("DATABASE_URL"):
             from .postgres import Embedded
 
             embedded = self._held.enter_context(Embedded(Path(self.cluster)).claim())
-            if database:
-                starting = threading.Thread(target=_started, args=[embedded])
-                starting.start()
-                self._held.callback(starting.join)
         warm = Warm()
         self._held.callback(warm.stop)
-        return warm.start()
+        shell = warm.start()
+        if embedded and database:
+            starting = threading.Thread(target=_started, args=[embedded])
+            starting.start()
+            self._held.callback(starting.join)
+        return shell
 
     def end(self, failed: bool = False, jobs: Iterable[Any] = (), logs: Sequence[str] = ()) -> None:
         """Give both back; of a run that failed, leave a record.
