@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from outages.capacity import check, limit_of
 from outages.errors import OutagesError
-from outages.files import json_bytes, read_json, sha256, write_json
+from outages.files import json_bytes, months_files, read_json, sha256, write_json
 from outages.hot import Hot, digest_of
 from outages.reporting import log, run, say, tell
 from outages.targets import Secret, SupabaseTarget, Target, WarehouseTarget, refuse_half, refuse_synthetic
@@ -122,35 +122,30 @@ def _target(
 
 def _heal(target: Target, receipts: list[Path], golden: Path, moved: Path, archive: Path, limit: float | None) -> None:
     """Load a warehouse that vanished or is behind again from silver and gold; the hot table of any target too."""
-    folder = receipts[0].parent
-    told = [read_json(path) for path in receipts]
     months: list[str] = []
     stale = False
     if isinstance(target, WarehouseTarget):
         from outages.event_loading import heal_events
         from outages.loading import heal
 
-        months = heal(target.connection, told, folder)
+        months = heal(target.connection, [read_json(path) for path in receipts], receipts[0].parent)
         stale = heal_events(target.connection, golden) or bool(months)
     window = read_json(moved)
     if window["window"] and digest_of(Hot(target).versions()) != window.get("digest"):
         stale = True
-        _move_again(target, golden, folder, [one["month"] for one in told], archive, limit)
+        _move_again(target, golden, receipts, archive, limit)
     if stale:
         log().warning("target_healed", code="WAREHOUSE_STALE", months=months, target=target.name)
         say(f"  {target.host} was not complete, or changed by somebody else: loaded again from silver and gold")
 
 
-def _move_again(
-    target: Target, golden: Path, folder: Path, months: list[str], archive: Path, limit: float | None
-) -> None:
+def _move_again(target: Target, golden: Path, receipts: list[Path], archive: Path, limit: float | None) -> None:
     """Bring the hot table in line, as stage window does."""
     from outages import cold
     from outages.moving import move
     from outages.warehouse import HOT, transaction
 
-    silver = [folder / f"{month}.parquet" for month in months]
-    states = [folder / f"{month}.hours.parquet" for month in months]
+    silver, states = months_files(receipts, ".parquet"), months_files(receipts, ".hours.parquet")
     whole = transaction(target.connection, HOT) if isinstance(target, WarehouseTarget) else nullcontext()
     with cold.exclusive(archive), whole:
         held_back = move(target, golden, silver, states, archive, limit)[1]
