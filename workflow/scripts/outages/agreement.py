@@ -162,12 +162,7 @@ def assert_agreement(
     is made.
     """
     _compare_sums(counted, payloads, unknown)
-    held: dict[tuple[Any, ...], Any] = dict.fromkeys(counted["years"], "events")
-    listed = {(one["period"],): "events" for one in payloads["events_top"] if one["rank"] <= PLACES}
-    listed.pop(("all",), None)
-    _compare("events_top", listed, held, listed.keys() | held.keys())
-
-    _compare_largest(payloads["events_top"], largest)
+    _compare_largest(payloads["events_top"], largest, counted["years"])
 
     [(total, *counts)] = counted["quality"]
     stats = payloads["eda_quality_stats"]
@@ -229,9 +224,12 @@ def _compare_sums(counted: Counted, payloads: dict[str, Items], unknown: dict[st
     _compare("investment_roi", customers, dict.fromkeys(customers, 0) | held, customers)
 
 
-def _compare_largest(items: Items, largest: Iterable[Any]) -> None:
-    """The ten largest events of each year and of all, by either criterion."""
+def _compare_largest(items: Items, largest: Iterable[Any], years: Iterable[tuple[str]]) -> None:
+    """The ten largest events of each year that has any and of all, by either criterion."""
     listed = [one for one in items if one["rank"] <= PLACES]
+    held: dict[tuple[Any, ...], Any] = dict.fromkeys([*years, ("all",)], "events")
+    periods = dict.fromkeys([*((one["period"],) for one in listed), ("all",)], "events")
+    _compare("events_top", periods, held, periods.keys() | held.keys())
     told = {
         (one["period"], one["criterion"], one["rank"]): (one["hash_id"], one[CRITERIA[one["criterion"]]])
         for one in listed
@@ -241,7 +239,7 @@ def _compare_largest(items: Items, largest: Iterable[Any]) -> None:
         event = {"hash_id": name, "inicio": inicio, **dict(zip(CRITERIA.values(), sizes, strict=True))}
         found.setdefault(str(year), []).append(event)
         found["all"].append(event)
-    held: dict[tuple[Any, ...], Any] = {}
+    held = {}
     for period, events in found.items():
         for criterion, column in CRITERIA.items():
             ranked = sorted(events, key=lambda one: (-one[column], one["inicio"], one["hash_id"]))
