@@ -35,10 +35,12 @@ def timeline(states: Iterable[tuple[Path, int]], max_gap_hours: int) -> pl.DataF
     of the run of snapshots that nothing cuts), first and last (numbers k of that run's ends), missing (hours
     without data up to and including this one). Only observed hours are kept.
     """
-    of_file = {str(path): step for path, step in states}
-    steps = pl.DataFrame(list(of_file.items()), schema={"file": pl.String, "step": pl.Int64}, orient="row")
+    months = list(states)
+    steps = pl.DataFrame(
+        [(str(path), step) for path, step in months], schema={"file": pl.String, "step": pl.Int64}, orient="row"
+    )
     hours = (
-        read_once([Path(file) for file in of_file])
+        read_once([path for path, _ in months])
         .filter(pl.col("motivo") != "not in pattern")
         .join(steps.lazy(), on="file")
         .select("hora_utc", "fecha", "estado", "motivo", "formato", "step")

@@ -43,7 +43,7 @@ BACK = (50, 90, 95)
 HORIZON = 720
 _OF_STORM = ("nombre_region", "begin", "peak_at", "peak_customers", "background", "step_hours")
 CRITERIA = {"customers": "clientes_afectados", "customer_hours": "clientes_hora"}
-_YEAR = pl.col("fecha_dt").dt.year()
+_YEAR, _LIVE = pl.col("fecha_dt").dt.year(), ~pl.col("fantasma")
 
 
 class Series(NamedTuple):
@@ -63,9 +63,8 @@ def events_top(golden: pl.DataFrame) -> Items:
 
     Ghosts are ranked as any event; `rank_without_ghosts` leaves them out, and the ten of either ranking are listed.
     """
-    live = ~pl.col("fantasma")
     tenth = (
-        pl.when(live.sum() >= LARGEST).then(pl.col(name).filter(live).top_k(LARGEST).min().alias(name))
+        pl.when(_LIVE.sum() >= LARGEST).then(pl.col(name).filter(_LIVE).top_k(LARGEST).min().alias(name))
         for name in CRITERIA.values()
     )
     least = golden.lazy().group_by(year=_YEAR).agg(*tenth).collect()
@@ -91,11 +90,10 @@ def _ranked(golden: pl.DataFrame, criterion: str, least: Mapping[int, int | None
     found = large.filter(pl.col(column) >= _YEAR.replace_strict(least, return_dtype=pl.Int64).fill_null(0))
     periods = pl.concat([found.with_columns(period=_YEAR.cast(pl.String)), found.with_columns(period=pl.lit("all"))])
     ordered = periods.sort(["period", column, "inicio", "hash_id"], descending=[False, True, False, False])
-    live = ~pl.col("fantasma")
     return (
         ordered.with_columns(
             rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("period"),
-            rank_without_ghosts=pl.when(live).then(live.cast(pl.Int64).cum_sum().over("period")),
+            rank_without_ghosts=pl.when(_LIVE).then(_LIVE.cast(pl.Int64).cum_sum().over("period")),
         )
         .filter((pl.col("rank") <= LARGEST) | (pl.col("rank_without_ghosts") <= LARGEST))
         .select("period", *golden.columns, "rank", "rank_without_ghosts", criterion=pl.lit(criterion))
