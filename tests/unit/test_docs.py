@@ -138,10 +138,7 @@ def test_every_column_of_silver_and_its_receipt_is_explained() -> None:
     assert first_cells(section("results/silver/{month}.parquet")) == observations.columns
     states = hour_states("2025-01", Reading(), observations, "all", datetime(2025, 2, 1, tzinfo=UTC))
     receipt = reconcile("2025-01", Reading(), observations, states, counts, "all", "")
-    assert set(first_cells(section("results/silver/{month}.json"))) == {
-        *receipt,
-        *DIGESTS,
-    }
+    assert set(first_cells(section("results/silver/{month}.json"))) == {*receipt, *DIGESTS}
 
 
 @pytest.mark.parametrize(
